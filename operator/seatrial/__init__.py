@@ -1,0 +1,3 @@
+"""Seatrial: a Kubernetes-native test operator."""
+
+__version__ = "0.1.0"
