@@ -1,0 +1,92 @@
+"""Every name, label and annotation. Deterministic and never longer than Kubernetes allows."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+GROUP = "seatrial.dev"
+MANAGER = "seatrial"
+
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+RUN_LABEL = f"{GROUP}/run"
+RUN_UID_LABEL = f"{GROUP}/run-uid"
+COMPONENT_LABEL = f"{GROUP}/component"
+NAME_LABEL = f"{GROUP}/name"
+RUN_ANNOTATION = f"{GROUP}/run"
+RUN_NAMESPACE_ANNOTATION = f"{GROUP}/run-namespace"
+RUN_UID_ANNOTATION = f"{GROUP}/run-uid"
+SHARD_LABEL = "batch.kubernetes.io/job-completion-index"
+
+FINALIZER = f"{GROUP}/cleanup"
+FIELD_MANAGER = "seatrial"
+
+CONNECTION_SECRET = "connection"  # noqa: S105  (a name, not a secret)
+ENVIRONMENT = "environment"
+INPOD_CONFIG_MAP = "inpod"
+GATE_PORT = 8377
+SUITE_CONTAINER = "suite"
+RELAY_CONTAINER = "relay"
+
+MAX_LABEL = 63
+
+
+@dataclass(frozen=True)
+class RunId:
+    """Which TestRun: names can be used again, the uid cannot."""
+
+    name: str
+    namespace: str
+    uid: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def digest(text: str, length: int = 10) -> str:
+    """Hexadecimal digest of a text, for names."""
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def shorten(text: str, limit: int = MAX_LABEL) -> str:
+    """Cut a name to `limit` characters; a hash of the whole keeps different names different."""
+    if len(text) <= limit:
+        return text
+    return f"{text[: limit - 9].rstrip('-._')}-{digest(text, 8)}"
+
+
+def as_label(text: str, limit: int = MAX_LABEL) -> str:
+    """Turn an object's name (dots, up to 253 characters) into a DNS label."""
+    if "." not in text:
+        return shorten(text, limit)
+    return f"{text.replace('.', '-')[: limit - 9].rstrip('-')}-{digest(text, 8)}"
+
+
+def run_namespace(run: RunId) -> str:
+    """The namespace of a run's environment: unique by uid, readable by name."""
+    return f"seatrial-{as_label(run.name, 43)}-{digest(run.uid)}"
+
+
+def suite_job(suite: str) -> str:
+    return f"suite-{suite}"
+
+
+def copied_config_map(name: str) -> str:
+    return as_label(f"configmap-{name}")
+
+
+def copied_secret(name: str) -> str:
+    return as_label(f"secret-{name}")
+
+
+def slice_name(run: RunId, suite: str, shard: int, number: int) -> str:
+    """A TestResultSlice's name: it lives beside the TestRun, so the run's uid must be part of it."""
+    return f"{as_label(run.name, 40)}-{digest(f'{run.uid}/{suite}/{shard}')}-{number}"
+
+
+def run_labels(run: RunId) -> dict[str, str]:
+    return {MANAGED_BY_LABEL: MANAGER, RUN_LABEL: as_label(run.name), RUN_UID_LABEL: run.uid}
+
+
+def component_labels(run: RunId, component: str, name: str) -> dict[str, str]:
+    return {**run_labels(run), COMPONENT_LABEL: component, NAME_LABEL: name}

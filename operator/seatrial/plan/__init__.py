@@ -1,0 +1,63 @@
+"""Spec -> Plan: everything a run needs, as plain data. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seatrial.api.base import parse_duration
+from seatrial.naming import run_labels
+from seatrial.plan.applications import plan_application
+from seatrial.plan.environment import connection_secret, environment_input, environment_pod
+from seatrial.plan.model import Copy, Plan, PlanError, PlannedApplication, PlannedService, PlannedSuite
+from seatrial.plan.namespace import isolation, namespace
+from seatrial.plan.services import plan_services
+from seatrial.plan.suites import inpod_config_map, plan_suite
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from seatrial.api.spec import TestRunSpec
+    from seatrial.naming import RunId
+    from seatrial.settings import Settings
+
+__all__ = ["Copy", "Plan", "PlanError", "PlannedApplication", "PlannedService", "PlannedSuite", "make_plan"]
+
+GATE_MARGIN_SECONDS = 30
+"""How much longer a suite waits at the gate than the environment may take: the environment's word comes first."""
+
+
+def make_plan(run: RunId, spec: TestRunSpec, settings: Settings, inpod_files: Mapping[str, str]) -> Plan:
+    """Plan a run. Raises PlanError when this operator's catalogue lacks what the spec names."""
+    provision = parse_duration(spec.timeouts.provision).total_seconds()
+    services = plan_services(run, spec.services, settings)
+    pull_policy = settings.images.pull_policy
+    applications = tuple(plan_application(run, item, services, pull_policy) for item in spec.applications)
+    suites = tuple(
+        plan_suite(run, item, services, settings.images, provision + GATE_MARGIN_SECONDS) for item in spec.suites
+    )
+    copies = {
+        (copy.kind, copy.source): copy
+        for part in (services, applications, suites)
+        for item in part
+        for copy in item.copies
+    }
+    return Plan(
+        run=run,
+        namespace=namespace(run),
+        isolation=(
+            *isolation(run, settings.quota, settings.dns),
+            inpod_config_map(run_labels(run), inpod_files),
+            environment_input(run, services, applications, provision),
+        ),
+        connection=connection_secret(run, services),
+        copies=tuple(copies.values()),
+        environment=environment_pod(run, settings.images, services),
+        services=services,
+        applications=applications,
+        suites=suites,
+        parallelism=spec.parallelism,
+        provision_seconds=provision,
+        total_seconds=parse_duration(spec.timeouts.total).total_seconds(),
+        retention_success_seconds=parse_duration(spec.retention.on_success).total_seconds(),
+        retention_failure_seconds=parse_duration(spec.retention.on_failure).total_seconds(),
+    )

@@ -1,0 +1,81 @@
+"""The operator's configuration: one YAML file, written by the chart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from seatrial.errors import SeatrialError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class SettingsError(SeatrialError):
+    """The configuration file is missing or wrong."""
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+
+
+class CatalogueEntry(_Settings):
+    """One service: its versions as images, and the one that is meant when a run names none."""
+
+    default: str
+    versions: dict[str, str]
+
+
+class Images(_Settings):
+    """The product's own images."""
+
+    agent: str
+    suite: str
+    pull_policy: str = "IfNotPresent"
+
+
+class Quota(_Settings):
+    """What one run's namespace may hold at most."""
+
+    pods: int = 60
+    requests_cpu: str = "8"
+    requests_memory: str = "16Gi"
+    limits_memory: str = "16Gi"
+
+
+class DnsSelector(_Settings):
+    """Where the cluster's DNS servers are, for the network policy that allows them."""
+
+    namespace: str = "kube-system"
+    labels: dict[str, str] = {"k8s-app": "kube-dns"}
+
+
+class Settings(_Settings):
+    """The operator's configuration."""
+
+    images: Images
+    catalogue: dict[str, CatalogueEntry]
+    max_active_runs: Annotated[int, Field(ge=1)] = 4
+    image_pull_seconds: Annotated[float, Field(gt=0)] = 45.0
+    quota: Quota = Quota()
+    dns: DnsSelector = DnsSelector()
+
+
+def load_settings(path: Path) -> Settings:
+    """Read the configuration file. Raises SettingsError with the file's name and what is wrong."""
+    try:
+        return parse_settings(yaml.safe_load(path.read_text()))
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror or error}: the operator's configuration cannot be read") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path} is not YAML: {error}") from None
+    except ValidationError as error:
+        what = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise SettingsError(f"{path}: {what}") from None
+
+
+def parse_settings(data: Any) -> Settings:
+    return Settings.model_validate(data)
