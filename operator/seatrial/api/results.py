@@ -1,4 +1,5 @@
 """TestResultSlice: a part of a run's complete record, and the checkpoint from which a restarted operator goes on."""
+# ruff: noqa: RUF012, TC001 - pydantic copies mutable defaults and evaluates annotations
 
 from __future__ import annotations
 

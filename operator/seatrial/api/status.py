@@ -1,13 +1,14 @@
 """The status of a TestRun."""
+# ruff: noqa: RUF012 - pydantic copies mutable defaults
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from seatrial.api.base import Model, map_list
+from seatrial.api.base import Model, cel, cel_rules, map_list
 
 MESSAGE_LIMIT = 1024
 FAILURE_LIMIT = 512
@@ -77,7 +78,7 @@ class Condition(Model):
 
     type: Annotated[str, Field(max_length=64)]
     """Name of the condition."""
-    status: Annotated[ConditionStatus, Field(json_schema_extra={"enum": ["True", "False", "Unknown"]})]
+    status: ConditionStatus
     """True, False or Unknown."""
     reason: Annotated[str, Field(max_length=64)]
     """Why, in one CamelCase word."""
@@ -213,15 +214,36 @@ class TestStatus(Model):
     """Of the last attempt."""
 
 
+_WAS_FINISHED = "oldSelf.?conditions.orValue([]).exists(c, c.type == 'Finished' && c.status == 'True')"
+_STILL_FINISHED = "self.?conditions.orValue([]).exists(c, c.type == 'Finished' && c.status == 'True')"
+_SAME_VERDICT = (
+    "oldSelf.conditions.filter(c, c.type == 'Succeeded').all(old, self.conditions.exists(new, "
+    "new.type == 'Succeeded' && new.status == old.status && new.?reason == old.?reason))"
+)
+
+
 class TestRunStatus(Model):
     """What is known about the run."""
 
     __test__ = False
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel(
+                "!oldSelf.?namespace.hasValue() || self.?namespace == oldSelf.?namespace",
+                "status.namespace cannot change: the environment in it would be lost",
+            ),
+            cel(
+                f"!{_WAS_FINISHED} || ({_STILL_FINISHED} && self.?phase == oldSelf.?phase && {_SAME_VERDICT})",
+                "the run is finished: its phase and its conditions Finished and Succeeded cannot change",
+            ),
+        ),
+    )
 
     observed_generation: Annotated[int, Field(ge=-1)] = -1
     """The generation of the spec that this status is about; -1 until an operator has seen the run."""
     phase: Annotated[str, Field(max_length=32)] = ""
-    """The run in one word, for people: Pending, Queued, Provisioning, Running, Collecting, Passed, Failed, Error or Cancelled. Read conditions, not this, in programs."""
+    """The run in one word, for people: Pending, Queued, Provisioning, Running, Collecting, Passed, Failed, Error or
+    Cancelled. Programs read the conditions, not this."""
     reason: Annotated[str, Field(max_length=64)] = ""
     """Why, in one word."""
     message: Message = ""
