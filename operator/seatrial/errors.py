@@ -9,3 +9,31 @@ class SeatrialError(Exception):
 
 class SpecError(SeatrialError):
     """The spec is not valid."""
+
+
+class ClusterError(SeatrialError):
+    """The API server did not do what it was asked."""
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class UnavailableError(ClusterError):
+    """The API server cannot answer now; the same request may go through later."""
+
+
+class NotFoundError(ClusterError):
+    """There is no such object."""
+
+
+class AlreadyExistsError(ClusterError):
+    """The name is taken by an object that is not this run's, or the object has changed."""
+
+
+class ForbiddenError(ClusterError):
+    """Refused by permissions, by a quota, by Pod Security or by another policy."""
+
+
+class InvalidError(ClusterError):
+    """The object is not valid."""

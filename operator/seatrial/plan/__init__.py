@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seatrial.api.base import parse_duration
-from seatrial.naming import run_labels
 from seatrial.plan.applications import plan_application
 from seatrial.plan.environment import connection_secret, environment_input, environment_pod
 from seatrial.plan.model import Copy, Plan, PlanError, PlannedApplication, PlannedService, PlannedSuite
@@ -46,7 +45,7 @@ def make_plan(run: RunId, spec: TestRunSpec, settings: Settings, inpod_files: Ma
         namespace=namespace(run),
         isolation=(
             *isolation(run, settings.quota, settings.dns),
-            inpod_config_map(run_labels(run), inpod_files),
+            inpod_config_map(run, inpod_files),
             environment_input(run, services, applications, provision),
         ),
         connection=connection_secret(run, services),

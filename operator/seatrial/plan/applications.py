@@ -11,6 +11,7 @@ from seatrial.plan.pods import (
     container_security,
     headless_service,
     memory_volume,
+    metadata,
     mount,
     pod_spec,
     user_resources,
@@ -54,7 +55,7 @@ def plan_application(
     deployment = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": application.name, "labels": labels},
+        "metadata": metadata(run, application.name, labels),
         "spec": {
             "replicas": 1,
             "strategy": {"type": "Recreate"},
@@ -75,7 +76,9 @@ def plan_application(
         name=application.name,
         image=application.image,
         deployment=deployment,
-        service=headless_service(application.name, labels, selector, ports, publish_not_ready=not resolves_when_ready),
+        service=headless_service(
+            run, application.name, labels, selector, ports, publish_not_ready=not resolves_when_ready
+        ),
         environment=environment,
         copies=tuple(copies),
     )

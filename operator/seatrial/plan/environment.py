@@ -12,6 +12,7 @@ from seatrial.plan.pods import (
     container_security,
     headless_service,
     memory_volume,
+    metadata,
     mount,
     pod_spec,
     resources,
@@ -36,7 +37,7 @@ def connection_secret(run: RunId, services: Sequence[PlannedService]) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": CONNECTION_SECRET, "labels": run_labels(run)},
+        "metadata": metadata(run, CONNECTION_SECRET, run_labels(run)),
         "type": "Opaque",
         "immutable": True,
         "stringData": variables,
@@ -65,7 +66,7 @@ def environment_input(
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": ENVIRONMENT, "labels": run_labels(run)},
+        "metadata": metadata(run, ENVIRONMENT, run_labels(run)),
         "data": {"environment.json": json.dumps(content, indent=1)},
     }
 
@@ -82,7 +83,7 @@ def environment_pod(run: RunId, images: Images, services: Sequence[PlannedServic
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": ENVIRONMENT, "labels": labels},
+        "metadata": metadata(run, ENVIRONMENT, labels),
         "spec": pod_spec(
             user=AGENT_USER,
             restartPolicy="Never",
@@ -103,5 +104,5 @@ def environment_pod(run: RunId, images: Images, services: Sequence[PlannedServic
             volumes=volumes,
         ),
     }
-    service = headless_service(ENVIRONMENT, labels, labels, {"gate": GATE_PORT}, publish_not_ready=True)
-    return service, pod
+    gate = headless_service(run, ENVIRONMENT, labels, labels, {"gate": GATE_PORT}, publish_not_ready=True)
+    return gate, pod

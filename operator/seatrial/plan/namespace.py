@@ -12,7 +12,7 @@ from seatrial.naming import (
     run_labels,
     run_namespace,
 )
-from seatrial.plan.pods import SERVICE_ACCOUNT
+from seatrial.plan.pods import SERVICE_ACCOUNT, metadata
 
 if TYPE_CHECKING:
     from seatrial.plan.model import Object
@@ -48,13 +48,13 @@ def isolation(run: RunId, quota: Quota, dns: DnsSelector) -> tuple[Object, ...]:
         {
             "apiVersion": "v1",
             "kind": "ServiceAccount",
-            "metadata": {"name": SERVICE_ACCOUNT, "labels": labels},
+            "metadata": metadata(run, SERVICE_ACCOUNT, labels),
             "automountServiceAccountToken": False,
         },
         {
             "apiVersion": "v1",
             "kind": "ResourceQuota",
-            "metadata": {"name": "run", "labels": labels},
+            "metadata": metadata(run, "run", labels),
             "spec": {
                 "hard": {
                     "pods": str(quota.pods),
@@ -70,7 +70,7 @@ def isolation(run: RunId, quota: Quota, dns: DnsSelector) -> tuple[Object, ...]:
         {
             "apiVersion": "v1",
             "kind": "LimitRange",
-            "metadata": {"name": "run", "labels": labels},
+            "metadata": metadata(run, "run", labels),
             "spec": {
                 "limits": [
                     {
@@ -81,20 +81,20 @@ def isolation(run: RunId, quota: Quota, dns: DnsSelector) -> tuple[Object, ...]:
                 ]
             },
         },
-        *_network_policies(labels, dns),
+        *_network_policies(run, labels, dns),
     )
 
 
-def _network_policies(labels: dict[str, str], dns: DnsSelector) -> tuple[Object, ...]:
+def _network_policies(run: RunId, labels: dict[str, str], dns: DnsSelector) -> tuple[Object, ...]:
     def policy(name: str, spec: Object) -> Object:
         return {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "NetworkPolicy",
-            "metadata": {"name": name, "labels": labels},
+            "metadata": metadata(run, name, labels),
             "spec": {"podSelector": {}, **spec},
         }
 
-    everybody_here = [{"podSelector": {}}]
+    everybody_here: list[Object] = [{"podSelector": {}}]
     dns_servers = {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": dns.namespace}},
         "podSelector": {"matchLabels": dict(dns.labels)},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from seatrial.naming import CONNECTION_SECRET, copied_config_map, copied_secret
+from seatrial.naming import CONNECTION_SECRET, RunId, copied_config_map, copied_secret, run_namespace
 from seatrial.plan.model import Copy
 
 if TYPE_CHECKING:
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 SERVICE_ACCOUNT = "run"
 GRACE_SECONDS = 1
 """The environment is thrown away: what does not stop at once is killed."""
+
+
+def metadata(run: RunId, name: str, labels: Mapping[str, str]) -> Object:
+    """Metadata of an object in the run's namespace."""
+    return {"name": name, "namespace": run_namespace(run), "labels": dict(labels)}
 
 
 def pod_spec(*, grace_seconds: int = GRACE_SECONDS, user: int | None = None, **more: Any) -> Object:
@@ -103,6 +108,7 @@ def user_variables(env: Iterable[EnvVar]) -> tuple[list[Object], list[Copy]]:
 
 
 def headless_service(
+    run: RunId,
     name: str,
     labels: Mapping[str, str],
     selector: Mapping[str, str],
@@ -114,7 +120,7 @@ def headless_service(
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": name, "labels": dict(labels)},
+        "metadata": metadata(run, name, labels),
         "spec": {
             "clusterIP": "None",
             "publishNotReadyAddresses": publish_not_ready,

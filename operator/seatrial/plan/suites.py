@@ -16,6 +16,7 @@ from seatrial.naming import (
     RunId,
     component_labels,
     copied_config_map,
+    run_labels,
     suite_job,
 )
 from seatrial.plan.environment import AGENT_USER, connection_variables
@@ -24,6 +25,7 @@ from seatrial.plan.pods import (
     config_map_volume,
     container_security,
     memory_volume,
+    metadata,
     mount,
     pod_spec,
     resources,
@@ -51,12 +53,12 @@ JUNIT_DRAIN_SECONDS = 20
 """For the relay to parse the XML after the suite's container ended."""
 
 
-def inpod_config_map(labels: Mapping[str, str], files: Mapping[str, str]) -> Object:
+def inpod_config_map(run: RunId, files: Mapping[str, str]) -> Object:
     """The files that are mounted into every suite image."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": INPOD_CONFIG_MAP, "labels": dict(labels)},
+        "metadata": metadata(run, INPOD_CONFIG_MAP, run_labels(run)),
         "data": dict(files),
     }
 
@@ -136,7 +138,7 @@ def plan_suite(
     job = {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": suite_job(suite.name), "labels": labels},
+        "metadata": metadata(run, suite_job(suite.name), labels),
         "spec": {
             "completionMode": "Indexed",
             "completions": suite.shards,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.naming import RunId, component_labels
 from seatrial.plan.model import PlannedService
-from seatrial.plan.pods import container_security, headless_service, mount, pod_spec
+from seatrial.plan.pods import container_security, headless_service, metadata, mount, pod_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,12 +50,12 @@ def planned_service(
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "labels": labels},
+        "metadata": metadata(run, name, labels),
         "spec": pod_spec(
             user=user, restartPolicy="Never", containers=[container], volumes=[volume for volume, _ in volumes]
         ),
     }
-    service = headless_service(name, labels, labels, ports, publish_not_ready=True)
+    service = headless_service(run, name, labels, labels, ports, publish_not_ready=True)
     return PlannedService(
         name=name,
         image=image,

@@ -1,0 +1,95 @@
+"""What the environment pod has said, folded into one state. Pure; every byte comes from a tenant's namespace."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_TEXT = 1024
+MAX_NAMES = 64
+
+
+@dataclass(frozen=True)
+class ComponentState:
+    """What is known about one service or application."""
+
+    ready_after: float | None = None
+    seeded: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class EnvironmentState:
+    """What the environment pod has said so far."""
+
+    started_at: float | None = None
+    services: Mapping[str, ComponentState] = field(default_factory=dict)
+    applications: Mapping[str, ComponentState] = field(default_factory=dict)
+    services_ready: bool = False
+    open_at: float | None = None
+    failed_reason: str = ""
+    failed_message: str = ""
+    failed_name: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        return self.open_at is not None
+
+
+def fold_environment(state: EnvironmentState, line: bytes) -> EnvironmentState:
+    """Add one line of the environment pod's log. What is not an event is ignored: it can be a library's warning."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return state
+    if not isinstance(event, dict):
+        return state
+    match event.get("t"):
+        case "started":
+            return replace(state, started_at=state.started_at or _number(event.get("at")))
+        case "waiting":
+            return _update(state, event, message=_text(event.get("message")))
+        case "ready":
+            return _update(state, event, ready_after=_number(event.get("seconds")) or 0.0, message="")
+        case "seeded":
+            return _update(state, {**event, "kind": "service"}, seeded=True)
+        case "servicesReady":
+            return replace(state, services_ready=True)
+        case "open":
+            return replace(state, open_at=state.open_at or _number(event.get("at")) or 0.0)
+        case "failed":
+            return replace(
+                state,
+                failed_reason=state.failed_reason or _text(event.get("reason"))[:64] or "EnvironmentFailed",
+                failed_message=state.failed_message or _text(event.get("message")),
+                failed_name=state.failed_name or _text(event.get("name"))[:64],
+            )
+        case _:
+            return state
+
+
+def _update(state: EnvironmentState, event: dict[str, Any], **changes: Any) -> EnvironmentState:
+    name = _text(event.get("name"))[:64]
+    which = "applications" if event.get("kind") == "application" else "services"
+    known = dict(getattr(state, which))
+    if name not in known and len(known) >= MAX_NAMES:
+        return state
+    known[name] = replace(known.get(name, ComponentState()), **changes)
+    if which == "applications":
+        return replace(state, applications=known)
+    return replace(state, services=known)
+
+
+def _text(value: Any) -> str:
+    return value[:MAX_TEXT] if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
+        return float(value)
+    return None
