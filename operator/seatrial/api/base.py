@@ -10,9 +10,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic.alias_generators import to_camel
 
 
-def cel(rule: str, message: str, expression: str | None = None) -> dict[str, str]:
-    """One entry of `x-kubernetes-validations`; `expression` is CEL that yields a message with the value in it."""
-    return {"rule": rule, "message": message} | ({"messageExpression": expression} if expression else {})
+def cel(rule: str, message: str, **more: str) -> dict[str, str]:
+    """One entry of `x-kubernetes-validations`.
+
+    `more`: `messageExpression` (CEL that yields a message with the value in it), `fieldPath` (the member that the error
+    is about) and `reason` (of the API conventions, such as FieldValueForbidden).
+    """
+    return {"rule": rule, "message": message} | more
+
+
+def unchanged(path: str) -> str:
+    """CEL for: a member is as it was, or absent as it was. (Optionals, `?.`, would cost more than a CRD may.)"""
+    now, before = f"self.{path}", f"oldSelf.{path}"
+    return f"(has({now}) == has({before}) && (!has({now}) || {now} == {before}))"
 
 
 def cel_rules(*rules: dict[str, str], **more: Any) -> dict[str, Any]:

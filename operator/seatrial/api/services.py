@@ -5,7 +5,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from seatrial.api.base import ObjectName, SpecModel, UniqueNames, cel, cel_rules, map_list
 
@@ -26,6 +33,17 @@ class ConfigMapSource(SpecModel):
     """The ConfigMap, in the TestRun's own namespace."""
 
 
+def _without_nulls(data: Any) -> Any:
+    return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
+
+
+TopicConfig = Annotated[
+    dict[str, Annotated[str, Field(max_length=256)]],
+    Field(max_length=32),
+    BeforeValidator(_without_nulls),
+]
+
+
 class Topic(SpecModel):
     """A topic that exists before any application or suite starts."""
 
@@ -33,7 +51,7 @@ class Topic(SpecModel):
     """Name of the topic."""
     partitions: Annotated[int, Field(ge=1, le=100)] = 1
     """Number of partitions."""
-    config: Annotated[dict[str, Annotated[str, Field(max_length=256)]], Field(max_length=32)] = {}
+    config: TopicConfig = {}
     """Topic configuration, such as `cleanup.policy: compact`."""
 
 
@@ -101,7 +119,10 @@ class Services(SpecModel):
     """The backing services of the environment. A service that is named is there; `redis:` means `redis: {}`."""
 
     model_config = ConfigDict(
-        json_schema_extra=cel_rules(cel("!(has(self.kafka) && has(self.redpanda))", _ONE_BROKER)),
+        json_schema_extra=cel_rules(
+            # `has` is false for a null member, the names of the members are there for `redpanda:` too.
+            cel("dyn(self).filter(name, name in ['kafka', 'redpanda']).size() < 2", _ONE_BROKER),
+        ),
     )
     null_means_empty = True
 

@@ -23,7 +23,7 @@ from seatrial.api.applications import (
     Resources,
     TcpReady,
 )
-from seatrial.api.base import SpecModel, UniqueNames, cel, map_list
+from seatrial.api.base import SpecModel, UniqueNames, cel, map_list, unchanged
 from seatrial.api.services import (
     ConfigMapRef,
     ConfigMapSource,
@@ -102,9 +102,10 @@ class TestRunSpec(SpecModel):
 
 FROZEN_SPEC_RULES = [
     cel(
-        f"!oldSelf.?status.namespace.hasValue() || self.spec.?{field} == oldSelf.spec.?{field}",
-        f"spec.{field} cannot change once the run has started: create a new TestRun (only {', '.join(_MUTABLE)} may "
-        "change)",
+        f"!has(oldSelf.status) || !has(oldSelf.status.__namespace__) || {unchanged(f'spec.{field}')}",
+        f"cannot change once the run has started: create a new TestRun (only {', '.join(_MUTABLE)} may change)",
+        fieldPath=f".spec.{field}",
+        reason="FieldValueForbidden",
     )
     for field in _FROZEN
 ]

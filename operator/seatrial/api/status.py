@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from seatrial.api.base import Model, cel, cel_rules, map_list
+from seatrial.api.base import Model, cel, cel_rules, map_list, unchanged
 
 MESSAGE_LIMIT = 1024
 FAILURE_LIMIT = 512
@@ -214,11 +214,11 @@ class TestStatus(Model):
     """Of the last attempt."""
 
 
-_WAS_FINISHED = "oldSelf.?conditions.orValue([]).exists(c, c.type == 'Finished' && c.status == 'True')"
-_STILL_FINISHED = "self.?conditions.orValue([]).exists(c, c.type == 'Finished' && c.status == 'True')"
+_FINISHED = "has({0}.conditions) && {0}.conditions.exists(c, c.type == 'Finished' && c.status == 'True')"
+_WAS_FINISHED, _IS_FINISHED = _FINISHED.format("oldSelf"), _FINISHED.format("self")
 _SAME_VERDICT = (
-    "oldSelf.conditions.filter(c, c.type == 'Succeeded').all(old, self.conditions.exists(new, "
-    "new.type == 'Succeeded' && new.status == old.status && new.?reason == old.?reason))"
+    "oldSelf.conditions.all(old, old.type != 'Succeeded' || self.conditions.exists(new, "
+    "new.type == 'Succeeded' && new.status == old.status && new.reason == old.reason))"
 )
 
 
@@ -229,12 +229,16 @@ class TestRunStatus(Model):
     model_config = ConfigDict(
         json_schema_extra=cel_rules(
             cel(
-                "!oldSelf.?namespace.hasValue() || self.?namespace == oldSelf.?namespace",
-                "status.namespace cannot change: the environment in it would be lost",
+                # `namespace` is a reserved word of CEL: unescaped, it compiles and is never there.
+                f"!has(oldSelf.__namespace__) || {unchanged('__namespace__')}",
+                "cannot change: the environment in the namespace would be lost",
+                fieldPath=".namespace",
+                reason="FieldValueForbidden",
             ),
             cel(
-                f"!{_WAS_FINISHED} || ({_STILL_FINISHED} && self.?phase == oldSelf.?phase && {_SAME_VERDICT})",
+                f"!({_WAS_FINISHED}) || ({_IS_FINISHED} && {unchanged('phase')} && {_SAME_VERDICT})",
                 "the run is finished: its phase and its conditions Finished and Succeeded cannot change",
+                reason="FieldValueForbidden",
             ),
         ),
     )

@@ -30,7 +30,7 @@ Timeout = Annotated[
                 f"!self.matches('{DURATION_PATTERN}') || size(self) == 0 || "
                 f"(duration(self) >= duration('1s') && duration(self) <= duration('{MAX_TIMEOUT_HOURS}h'))",
                 _RANGE,
-                f"'{_RANGE}, not ' + self",
+                messageExpression=f"'{_RANGE}, not ' + self",
             ),
         ),
     ),
