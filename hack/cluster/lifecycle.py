@@ -1,0 +1,245 @@
+"""Starting, stopping and looking at the node from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from hack.cluster import build, cgroups, config, containerd, locking, mounts, nodeimages, pki, sysctl, tools
+from hack.cluster.api import Api
+from hack.cluster.errors import ClusterError
+from hack.cluster.layout import NODE_NAME
+from hack.cluster.processes import tail
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from hack.cluster.layout import Layout
+
+# How long a cluster whose processes live may fail to answer before it counts as broken: it may only be busy.
+PATIENCE_SECONDS = 15
+NAMESPACES = ("--mount", "--net", "--pid", "--uts", "--ipc")
+
+
+def up(layout: Layout) -> None:
+    """Make sure that the cluster runs; repairs a broken one by stopping it and starting anew."""
+    require_root_on_linux()
+    with _locked(layout):
+        if locking.is_locked(layout.node_file) and _answers(layout):
+            _write_kubeconfig(layout)
+            print(f"the cluster is running: KUBECONFIG={layout.kubeconfig}")
+            return
+        if leftovers := _leftovers(layout):
+            why = f" ({layout.failure.read_text().splitlines()[0]})" if layout.failure.exists() else ""
+            print(f"repairing: an earlier cluster of this checkout is broken{why}: {leftovers}; stopping it and starting anew")
+            _destroy(layout)
+        tools.require_node_tools()
+        programs = build.build(build.NODE_MODULES)
+        archives = [nodeimages.pause_archive(), nodeimages.coredns_archive(programs["coredns"])]
+        try:
+            _start(layout, programs, archives)
+        except BaseException:
+            _destroy(layout)
+            raise
+
+
+def down(layout: Layout) -> None:
+    """Stop the cluster from whatever state it is in; nothing is left but the logs."""
+    require_root_on_linux()
+    with _locked(layout):
+        found = _leftovers(layout)
+        _destroy(layout)
+        layout.failure.unlink(missing_ok=True)
+    print("the cluster is stopped" if found else "no cluster is running")
+
+
+def load(layout: Layout, archives: Sequence[Path]) -> None:
+    """Import OCI archives into the node, and say which were new."""
+    require_running(layout)
+    for reference, imported in containerd.load(layout.containerd_socket, archives).items():
+        print(f"{'loaded' if imported else 'already there'}: {reference}")
+
+
+def images(layout: Layout) -> None:
+    require_running(layout)
+    for reference in sorted(containerd.image_digests(layout.containerd_socket)):
+        print(reference)
+
+
+def status(layout: Layout) -> bool:
+    """Print how the cluster is; whether it is healthy."""
+    require_root_on_linux()
+    if not locking.is_locked(layout.node_file):
+        if layout.failure.exists():
+            print(f"the cluster stopped by itself: {layout.failure.read_text().rstrip()}")
+        else:
+            print("no cluster is running; start it with: python3 -m hack.cluster up")
+        return False
+    facts = _facts(layout)
+    port = facts.get("port")
+    api = Api(port, layout.pki) if port else None
+    if api is None or not api.healthy():
+        print(f"the cluster's processes live, but its API server does not answer at 127.0.0.1:{port}; `up` repairs it")
+        return False
+    ready = api.node_ready(NODE_NAME)
+    pods = [item["status"].get("phase") for item in api.get("/api/v1/pods")["items"]]
+    version = api.get("/version")["gitVersion"]
+    print(f"Kubernetes {version} at https://127.0.0.1:{port}, up {_age(facts)}, node {'Ready' if ready else 'NOT Ready'}")
+    print(f"pods: {pods.count('Running')} running of {len(pods)}; images: {len(containerd.image_digests(layout.containerd_socket))}")
+    print(f"export KUBECONFIG={layout.kubeconfig}; logs of the components: {layout.logs}")
+    return ready
+
+
+def require_root_on_linux() -> None:
+    if sys.platform != "linux" or os.geteuid() != 0:
+        seen = f"platform {sys.platform}" if sys.platform != "linux" else f"user id {os.geteuid()}"
+        hint = "With Docker and kind, set CLUSTER=kind instead."
+        if shutil.which("docker") and shutil.which("kind"):
+            hint = "Docker and kind are here: set CLUSTER=kind instead."
+        raise ClusterError(f"the node runs as root on Linux only (seen: {seen}). {hint}")
+
+
+def require_running(layout: Layout) -> None:
+    require_root_on_linux()
+    if not locking.is_locked(layout.node_file):
+        raise ClusterError("no cluster of this checkout is running; start it with: python3 -m hack.cluster up")
+
+
+def _locked(layout: Layout) -> contextlib.AbstractContextManager[None]:
+    return locking.exclusive(layout.lock, lambda: print("waiting for another `up` or `down` of this checkout", flush=True))
+
+
+def _facts(layout: Layout) -> dict[str, Any]:
+    """What the last start wrote down; empty when it was interrupted before that."""
+    try:
+        facts: dict[str, Any] = json.loads(layout.node_file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return facts
+
+
+def _age(facts: dict[str, Any]) -> str:
+    minutes = int(time.time() - facts.get("started", time.time())) // 60
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _answers(layout: Layout) -> bool:
+    port = _facts(layout).get("port")
+    if port is None or not (layout.pki / f"{pki.ADMIN.file}.key").exists():
+        return False
+    api = Api(port, layout.pki)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not api.healthy():
+        if time.monotonic() > deadline or not locking.is_locked(layout.node_file):
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def _leftovers(layout: Layout) -> str:
+    """What is left of an earlier cluster, for people; empty when nothing is."""
+    if locking.is_locked(layout.node_file):
+        return "its processes live, but its API server does not answer"
+    if cgroups.existing(layout.cgroup, cgroups.hierarchies()):
+        return "its main process is gone"
+    return f"its folder {layout.state} is left" if layout.state.exists() else ""
+
+
+def _destroy(layout: Layout) -> None:
+    # All its processes live in its cgroups; its mounts and interfaces live in namespaces that end with them.
+    cgroups.destroy(layout.cgroup, cgroups.hierarchies())
+    for directory in reversed(_facts(layout).get("mount_points", [])):
+        with contextlib.suppress(OSError):  # in use by somebody else by now
+            os.rmdir(directory)
+    if layout.state.exists():
+        shutil.rmtree(layout.state)
+    with contextlib.suppress(OSError):
+        layout.state.parent.rmdir()
+    layout.kubeconfig.unlink(missing_ok=True)
+
+
+def _start(layout: Layout, programs: dict[str, Path], archives: list[Path]) -> None:
+    layout.state.mkdir(mode=0o700, parents=True)
+    shutil.rmtree(layout.logs, ignore_errors=True)
+    layout.logs.mkdir(parents=True)
+    layout.failure.unlink(missing_ok=True)
+    listener, port = _listen(layout)
+    read_end, write_end = os.pipe()
+    mount_points = mounts.mount_points_to_make()
+    with listener, layout.node_file.open("w") as node_file, os.fdopen(read_end) as reports:
+        fcntl.flock(node_file, fcntl.LOCK_EX)
+        json.dump({"port": port, "started": time.time(), "mount_points": [str(path) for path in mount_points]}, node_file)
+        node_file.flush()
+        for path in mount_points:
+            path.mkdir(parents=True)
+        settings = {
+            "programs": {name: str(path) for name, path in programs.items()},
+            "archives": [str(path) for path in archives],
+            "listener": listener.fileno(),
+            "report": write_end,
+        }
+        command = ["unshare", *NAMESPACES, "--fork", "--kill-child", "--mount-proc", sys.executable, "-m", "hack.cluster.node"]
+        own_log = layout.logs / "node.log"
+        with own_log.open("wb") as sink:
+            process = subprocess.Popen(
+                [*command, str(layout.checkout), json.dumps(settings)],
+                cwd=layout.checkout, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
+                pass_fds=(listener.fileno(), write_end, node_file.fileno()), start_new_session=True,
+            )
+        os.close(write_end)
+        _follow(reports, own_log)
+    _write_kubeconfig(layout)
+    if hint := sysctl.inotify_hint():
+        print(hint)
+    print(f"the cluster is running: KUBECONFIG={layout.kubeconfig}")
+    # The node goes on without us; nobody has to wait for it.
+    process.returncode = 0
+
+
+def _follow(reports: Any, own_log: Path) -> None:
+    """Print the node's progress until it is ready; ClusterError when it fails or dies."""
+    for line in reports:
+        message = json.loads(line)
+        if "step" in message:
+            print(f"{message['seconds']:6.1f} s  {message['step']}", flush=True)
+        elif "failed" in message:
+            raise ClusterError(f"the cluster did not start: {message['failed']}")
+        elif "ready" in message:
+            return
+    raise ClusterError(f"the node died while it started; the last lines of {own_log}:\n{tail(own_log)}")
+
+
+def _listen(layout: Layout) -> tuple[socket.socket, int]:
+    """A listening socket on the checkout's own loopback port, or on the next one that is free."""
+    tried = layout.ports()
+    for port in tried:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+            listener.listen(512)
+        except OSError:
+            listener.close()
+        else:
+            return listener, port
+    raise ClusterError(
+        f"all {len(tried)} loopback ports tried for the API server are in use ({tried[0]}, {tried[1]}, ...); "
+        "see who has them with: ss -ltnp"
+    )
+
+
+def _write_kubeconfig(layout: Layout) -> None:
+    server = f"https://127.0.0.1:{_facts(layout)['port']}"
+    partial = layout.kubeconfig.with_suffix(".partial")
+    partial.touch(mode=0o600)
+    partial.write_text(config.kubeconfig(server, layout.cgroup, layout.pki, pki.ADMIN))
+    partial.rename(layout.kubeconfig)
