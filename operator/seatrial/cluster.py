@@ -23,7 +23,7 @@ from seatrial.errors import (
     NotFoundError,
     UnavailableError,
 )
-from seatrial.naming import FIELD_MANAGER, MANAGED_BY_LABEL, MANAGER, RUN_UID_LABEL, RunId
+from seatrial.naming import COMPONENT_LABEL, FIELD_MANAGER, MANAGED_BY_LABEL, MANAGER, RUN_UID_LABEL, RunId
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -70,6 +70,9 @@ class Cluster(Protocol):
     async def delete_environment(self, namespace: str) -> None:
         """Delete the pods at once and the namespace with everything in it; does not wait."""
 
+    async def delete_suites(self, namespace: str) -> None:
+        """Stop the suites at once and leave the rest of the environment."""
+
     async def patch_status(self, run: RunId, patch: Object) -> None:
         """Merge into the TestRun's status."""
 
@@ -91,8 +94,8 @@ class Cluster(Protocol):
     def follow_log(self, namespace: str, pod: str, container: str) -> AsyncIterator[bytes]:
         """The lines of a container's log from its start until it ends. Raises ClusterError while there is none."""
 
-    async def tail_log(self, namespace: str, pod: str, container: str, lines: int) -> str:
-        """The last lines of a container's log."""
+    async def tail_log(self, namespace: str, pod: str, container: str, lines: int, *, previous: bool = False) -> str:
+        """The last lines of a container's log, or of the container that it has replaced."""
 
 
 class KubernetesCluster:
@@ -142,16 +145,24 @@ class KubernetesCluster:
         return await self._call("GET", f"{path}/{name}")
 
     async def delete_environment(self, namespace: str) -> None:
-        async def delete_pods() -> None:
-            body = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 1}
-            with contextlib.suppress(NotFoundError):
-                await self._call("DELETE", _PATHS["v1", "Pod"].format(ns=namespace), body=body)
+        # Left to the namespace controller, pods go one after the other: with its doubling pauses that takes a minute.
+        await asyncio.gather(
+            self._delete(_PATHS["v1", "Pod"].format(ns=namespace), grace_seconds=1),
+            self._delete(f"/api/v1/namespaces/{namespace}"),
+        )
 
-        async def delete_namespace() -> None:
-            with contextlib.suppress(NotFoundError):
-                await self._call("DELETE", f"/api/v1/namespaces/{namespace}")
+    async def delete_suites(self, namespace: str) -> None:
+        selector = f"{COMPONENT_LABEL}=suite"
+        await self._delete(_PATHS["batch/v1", "Job"].format(ns=namespace), selector=selector)
+        await self._delete(_PATHS["v1", "Pod"].format(ns=namespace), selector=selector, grace_seconds=1)
 
-        await asyncio.gather(delete_pods(), delete_namespace())
+    async def _delete(self, path: str, *, selector: str = "", grace_seconds: int | None = None) -> None:
+        options: Object = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+        if grace_seconds is not None:
+            options["gracePeriodSeconds"] = grace_seconds
+        query = [("labelSelector", selector)] if selector else None
+        with contextlib.suppress(NotFoundError):
+            await self._call("DELETE", path, query=query, body=options)
 
     async def patch_status(self, run: RunId, patch: Object) -> None:
         path = _PATHS[f"{GROUP}/{VERSION}", "TestRun"].format(ns=run.namespace)
@@ -222,9 +233,11 @@ class KubernetesCluster:
         finally:
             response.close()
 
-    async def tail_log(self, namespace: str, pod: str, container: str, lines: int) -> str:
+    async def tail_log(self, namespace: str, pod: str, container: str, lines: int, *, previous: bool = False) -> str:
         path = f"{_PATHS['v1', 'Pod'].format(ns=namespace)}/{pod}/log"
         query = [("container", container), ("tailLines", str(lines)), ("limitBytes", "16384")]
+        if previous:
+            query.append(("previous", "true"))
         response = await self._send(self._calls, "GET", path, query=query)
         async with response:
             body = await response.text(errors="replace")

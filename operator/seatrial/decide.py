@@ -24,6 +24,8 @@ CONFIG_GRACE_SECONDS = 5.0
 """How long a container that cannot be made may stay so: a ConfigMap can reach the kubelet a moment late."""
 REFUSED_PODS_SECONDS = 3.0
 """A controller that has made no pod for this long has been refused (quota, Pod Security)."""
+WATCH_LAG_SECONDS = 30.0
+"""How long an object that was created may be missing from the watched ones before it counts as deleted."""
 MAX_TAIL = 400
 
 
@@ -209,10 +211,10 @@ def _environment_deleted(facts: _Facts) -> Judgement | None:
     name = facts.plan.namespace_name
     if facts.snapshot.namespace_terminating:
         return Judgement(State.ERROR, "EnvironmentDeleted", f"namespace {name} is being deleted by somebody else")
-    seen = NAMESPACE in facts.snapshot.applied or facts.past.started_at is not None
-    if seen and not facts.snapshot.namespace_exists and facts.snapshot.pods:
-        return None  # the watch of namespaces lags behind the one of pods
-    if seen and not facts.snapshot.namespace_exists and facts.past.suites:
+    if facts.snapshot.namespace_exists or facts.past.started_at is None:
+        return None
+    # Right after its creation the watch may not show it yet.
+    if facts.snapshot.namespace_seen or facts.now > facts.started_at + WATCH_LAG_SECONDS:
         return Judgement(State.ERROR, "EnvironmentDeleted", f"namespace {name} was deleted by somebody else")
     return None
 
@@ -270,6 +272,19 @@ def _application_died(facts: _Facts) -> Judgement | None:
     return None
 
 
+def _application_refused(facts: _Facts) -> Judgement | None:
+    """A Deployment whose pod cannot be created says so only in an Event of its ReplicaSet."""
+    for application in facts.plan.applications:
+        if facts.snapshot.pods_of("application", application.name):
+            continue
+        for name, message in facts.snapshot.events.items():
+            if name.startswith(f"{application.name}-"):
+                return Judgement(
+                    State.ERROR, "PodRefused", f"no pod could be created for application {application.name}: {message}"
+                )
+    return None
+
+
 def _environment_pod_died(facts: _Facts) -> Judgement | None:
     for pod in facts.snapshot.pods_of("environment"):
         if pod.terminated:
@@ -308,6 +323,7 @@ CHECKS: tuple[Callable[[_Facts], Judgement | None], ...] = (
     _environment_failed,
     _pods_stuck,
     _application_died,
+    _application_refused,
     _environment_pod_died,
     _total_timeout,
     _provision_timeout,

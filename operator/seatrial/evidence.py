@@ -5,21 +5,26 @@ The accumulators are mutable: a suite may have 50,000 tests, and its live counts
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from seatrial.api.status import Outcome
+from seatrial.records import (
+    Collected,
+    CollectError,
+    CollectSkip,
+    End,
+    Finish,
+    Garbage,
+    Gate,
+    JunitError,
+    Record,
+    Start,
+    Test,
+    Unknown,
+)
 
-Record = dict[str, Any]
-
-MAX_ID = 1100
-MAX_MESSAGE = 512
-MAX_DETAILS = 8192
-MAX_LOCATION = 512
 MAX_TESTS = 100_000
-_OUTCOMES = frozenset(Outcome)
 FAILING = frozenset({Outcome.FAILED, Outcome.ERROR})
 
 
@@ -37,19 +42,6 @@ class TestState:
     final: bool
     message: str = ""
     location: str = ""
-
-
-@dataclass(frozen=True)
-class End:
-    """How the suite's process ended, as the supervisor saw it."""
-
-    rc: int | None
-    signal: str
-    timeout: bool
-    oom: bool
-    reason: str
-    message: str
-    stderr: str
 
 
 @dataclass
@@ -70,10 +62,11 @@ class ShardEvidence:
     tests: dict[str, TestState] = field(default_factory=dict)
     finals: int = 0
     collect_errors: list[TestState] = field(default_factory=list)
+    module_skips: int = 0
+    """Modules that were skipped as a whole; pytest counts each as one skipped test that it did not collect."""
     first_test: float | None = None
     last_test: float | None = None
-    finish_rc: int | None = None
-    ran: int | None = None
+    finish: Finish | None = None
     junit_error: str = ""
     end: End | None = None
     drained: bool = False
@@ -84,10 +77,15 @@ class ShardEvidence:
     @property
     def finished(self) -> bool:
         """Whether pytest itself came to its end."""
-        return self.finish_rc is not None
+        return self.finish is not None
+
+    @property
+    def size(self) -> int:
+        """Number of tests that this shard is about."""
+        return (self.collected or 0) + self.module_skips
 
     def count(self, outcome: Outcome) -> int:
-        return self._outcomes[outcome]
+        return self._outcomes[outcome] + (self.module_skips if outcome is Outcome.SKIPPED else 0)
 
     @property
     def errors(self) -> int:
@@ -113,134 +111,80 @@ class ShardEvidence:
         """
         if sequence <= self.sequence:
             return False
-        if sequence > self.sequence + 1 and not self.lost:
-            self.lost = f"records {self.sequence + 1} to {sequence - 1} are missing from the log"
+        if sequence > self.sequence + 1:
+            self.lose(f"records {self.sequence + 1} to {sequence - 1} are missing from the log")
         self.sequence = sequence
-        handler = _HANDLERS.get(str(record.get("t")))
-        if handler is not None:
-            handler(self, record)
+        match record:
+            case Test():
+                self._fold_test(record)
+            case Gate(at=at):
+                self.gate_at = self.gate_at or at
+            case Collected():
+                self.collected, self.total, self.digest = record.count, record.total, record.digest
+            case CollectError():
+                if len(self.collect_errors) < MAX_TESTS:
+                    self.collect_errors.append(
+                        TestState(record.id, Outcome.ERROR, 1, 0.0, flaky=False, final=True, message=record.message)
+                    )
+            case CollectSkip():
+                self._fold_module_skip(record)
+            case Finish():
+                self.finish = record
+            case End():
+                self.end = record
+            case JunitError(message=message):
+                self.junit_error = message or "the JUnit XML file cannot be read"
+            case Garbage(size=size, message=message):
+                self.lose(f"{size} bytes of the records cannot be read ({message})")
+            case Start() | Unknown():
+                pass
         return True
 
+    def lose(self, why: str) -> None:
+        """Note that the records are not complete. The first reason counts."""
+        self.lost = self.lost or why
 
-def _gate(evidence: ShardEvidence, record: Record) -> None:
-    evidence.gate_at = evidence.gate_at or number(record.get("at"))
+    def _fold_test(self, record: Test) -> None:
+        test_id, known = record.id, self.tests.get(record.id)
+        while known is not None and known.final:  # the same node id can be collected twice (--keep-duplicates)
+            test_id = f"{test_id}#2"
+            known = self.tests.get(test_id)
+        if known is None and len(self.tests) >= MAX_TESTS:
+            self.lose(f"there are more than {MAX_TESTS} tests in one shard: split the suite")
+            return
+        outcome = Outcome(record.outcome)
+        failed_before = known is not None and known.outcome in FAILING
+        state = TestState(
+            id=test_id,
+            outcome=outcome,
+            attempts=max(1, record.attempt),
+            duration=record.seconds,
+            flaky=record.final and outcome is Outcome.PASSED and failed_before,
+            final=record.final,
+            message=record.message,
+            location=record.location,
+        )
+        self.tests[test_id] = state
+        if record.final:
+            self.finals += 1
+            self._outcomes[outcome] += 1
+            self._flaky += state.flaky
+        if record.at:
+            self.first_test = min(self.first_test or record.at, record.at)
+            self.last_test = max(self.last_test or 0.0, record.at + record.seconds)
 
-
-def _collected(evidence: ShardEvidence, record: Record) -> None:
-    evidence.collected = whole(record.get("n"))
-    evidence.total = whole(record.get("total"))
-    evidence.digest = text(record.get("digest"), 64)
-
-
-def _collect_error(evidence: ShardEvidence, record: Record) -> None:
-    if len(evidence.collect_errors) < MAX_TESTS:
-        evidence.collect_errors.append(
+    def _fold_module_skip(self, record: CollectSkip) -> None:
+        self.module_skips += 1
+        self.tests.setdefault(
+            record.id,
             TestState(
-                id=text(record.get("id"), MAX_ID) or "(collection)",
-                outcome=Outcome.ERROR,
-                attempts=1,
-                duration=0.0,
+                record.id,
+                Outcome.SKIPPED,
+                1,
+                0.0,
                 flaky=False,
                 final=True,
-                message=text(record.get("m"), MAX_MESSAGE),
-                location=text(record.get("l"), MAX_LOCATION),
-            )
+                message=record.message,
+                location=record.location,
+            ),
         )
-
-
-def _test(evidence: ShardEvidence, record: Record) -> None:
-    outcome_text = str(record.get("o"))
-    if outcome_text not in _OUTCOMES:
-        evidence.lost = evidence.lost or f"a test has the unknown outcome {outcome_text[:40]!r}"
-        return
-    outcome = Outcome(outcome_text)
-    test_id = text(record.get("id"), MAX_ID) or "(no name)"
-    known = evidence.tests.get(test_id)
-    while known is not None and known.final:  # the same node id can be collected twice (--keep-duplicates)
-        test_id = f"{test_id}#2"
-        known = evidence.tests.get(test_id)
-    if known is None and len(evidence.tests) >= MAX_TESTS:
-        evidence.lost = evidence.lost or f"there are more than {MAX_TESTS} tests in one shard: split the suite"
-        return
-    final = record.get("final") is not False
-    failed_before = known is not None and known.outcome in FAILING
-    state = TestState(
-        id=test_id,
-        outcome=outcome,
-        attempts=max(1, whole(record.get("a")) or 1),
-        duration=number(record.get("d")) or 0.0,
-        flaky=final and outcome is Outcome.PASSED and failed_before,
-        final=final,
-        message=text(record.get("m"), MAX_MESSAGE),
-        location=text(record.get("l"), MAX_LOCATION),
-    )
-    evidence.tests[test_id] = state
-    if final:
-        evidence.finals += 1
-        evidence._outcomes[outcome] += 1  # noqa: SLF001  (this module's own class)
-        evidence._flaky += state.flaky  # noqa: SLF001
-    started = number(record.get("at"))
-    if started:
-        ended = started + state.duration
-        evidence.first_test = min(evidence.first_test or started, started)
-        evidence.last_test = max(evidence.last_test or ended, ended)
-
-
-def _finish(evidence: ShardEvidence, record: Record) -> None:
-    evidence.finish_rc = whole(record.get("rc")) or 0
-    evidence.ran = whole(record.get("ran"))
-
-
-def _end(evidence: ShardEvidence, record: Record) -> None:
-    rc = record.get("rc")
-    evidence.end = End(
-        rc=rc if isinstance(rc, int) and not isinstance(rc, bool) else None,
-        signal=text(record.get("signal"), 16),
-        timeout=record.get("timeout") is True,
-        oom=record.get("oom") is True,
-        reason=text(record.get("reason"), 64),
-        message=text(record.get("message"), 1024),
-        stderr=text(record.get("stderr"), 4096),
-    )
-
-
-def _garbage(evidence: ShardEvidence, record: Record) -> None:
-    evidence.lost = evidence.lost or f"{whole(record.get('n')) or 0} bytes of the records cannot be read"
-
-
-def _junit_error(evidence: ShardEvidence, record: Record) -> None:
-    evidence.junit_error = text(record.get("m"), 1024) or "the JUnit XML file cannot be read"
-
-
-_HANDLERS = {
-    "gate": _gate,
-    "collected": _collected,
-    "collectError": _collect_error,
-    "test": _test,
-    "finish": _finish,
-    "end": _end,
-    "garbage": _garbage,
-    "junitError": _junit_error,
-}
-
-
-def text(value: Any, limit: int) -> str:
-    """A tenant's text, cut, and free of what the API server would refuse (lone surrogates, NUL)."""
-    if not isinstance(value, str):
-        return ""
-    clean = value[: limit * 2].encode("utf-8", "replace").replace(b"\0", b"?")
-    return clean[:limit].decode("utf-8", "ignore")
-
-
-def whole(value: Any) -> int | None:
-    """A tenant's count: not negative, not absurd."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31:
-        return value
-    return None
-
-
-def number(value: Any) -> float | None:
-    """A tenant's number of seconds: finite and not negative."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
-        return float(value)
-    return None

@@ -105,6 +105,8 @@ class Snapshot:
 
     namespace_exists: bool
     namespace_terminating: bool
+    namespace_seen: bool
+    """Whether it existed at some moment since this process knows the run: watches lag behind creations."""
     pods: tuple[PodView, ...]
     jobs: tuple[JobView, ...]
     environment: EnvironmentState

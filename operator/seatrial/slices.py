@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seatrial.api import API_VERSION
 from seatrial.api.results import MAX_SLICE_TESTS, TestResult
-from seatrial.evidence import MAX_DETAILS, ShardEvidence, number, text, whole
+from seatrial.api.status import Outcome
+from seatrial.evidence import ShardEvidence
 from seatrial.naming import RUN_UID_LABEL, RunId, run_labels, slice_name
+from seatrial.records import End, Record, Test, dump_record, parse_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from seatrial.evidence import Record
     from seatrial.plan.model import Object
 
 MAX_SLICE_BYTES = 400_000
 """Well below the 1.5 MiB that etcd takes for one object."""
 MAX_EVENTS = 64
-MAX_EVENT_BYTES = 16_384
 
 
 @dataclass
@@ -41,8 +41,8 @@ class SliceWriter:
 
     def add(self, sequence: int, record: Record, pod_uid: str) -> None:
         """Take a record that was not there before."""
-        entry = _as_test(record) if record.get("t") == "test" else None
-        event = "" if entry is not None else _as_event(record)
+        entry = _as_test(record) if isinstance(record, Test) else None
+        event = "" if entry is not None else dump_record(record).decode()
         size = len(event) if entry is None else 160 + sum(len(str(value).encode()) for value in entry.values())
         if self.tests or self.events:
             over = self.size + size > MAX_SLICE_BYTES
@@ -98,28 +98,20 @@ class SliceWriter:
         }
 
 
-def _as_test(record: Record) -> Object:
+def _as_test(record: Test) -> Object:
     """A record as a TestResult; members that say nothing are left out."""
-    result = {
-        "id": text(record.get("id"), 1100) or "(no name)",
-        "outcome": text(record.get("o"), 16),
-        "attempt": max(1, whole(record.get("a")) or 1),
-        "final": record.get("final") is not False,
-        "startedAt": number(record.get("at")) or 0.0,
-        "durationSeconds": number(record.get("d")) or 0.0,
-        "message": text(record.get("m"), 512),
-        "location": text(record.get("l"), 512),
-        "details": text(record.get("x"), MAX_DETAILS),
-    }
-    return {key: value for key, value in result.items() if value != "" or key in {"id", "outcome"}}
-
-
-def _as_event(record: Record) -> str:
-    encoded = json.dumps(record, separators=(",", ":"))
-    if len(encoded) <= MAX_EVENT_BYTES:
-        return encoded
-    kept = {key: value for key, value in record.items() if len(json.dumps(value)) <= 1024}  # noqa: PLR2004
-    return json.dumps(kept, separators=(",", ":"))[:MAX_EVENT_BYTES]
+    result = TestResult(
+        id=record.id,
+        outcome=record.outcome,
+        attempt=max(1, record.attempt),
+        final=record.final,
+        started_at=record.at,
+        duration_seconds=record.seconds,
+        message=record.message,
+        location=record.location,
+        details=record.text,
+    )
+    return result.model_dump(by_alias=True, exclude_defaults=True)
 
 
 def restore(
@@ -156,25 +148,24 @@ def restore(
 
 def _records(spec: Object) -> list[Record]:
     """The records of a slice. `end` comes last: it closes the shard."""
-    events = [json.loads(event) for event in spec.get("events") or ()]
-    tests = [_as_record(test) for test in spec.get("tests") or ()]
+    events = [parse_record(event.encode()) for event in spec.get("events") or ()]
+    tests = [_as_record(TestResult.model_validate(test)) for test in spec.get("tests") or ()]
     return [
-        *(event for event in events if event.get("t") != "end"),
+        *(event for event in events if not isinstance(event, End)),
         *tests,
-        *(event for event in events if event.get("t") == "end"),
+        *(event for event in events if isinstance(event, End)),
     ]
 
 
-def _as_record(test: Any) -> Record:
-    result = TestResult.model_validate(test)
-    return {
-        "t": "test",
-        "id": result.id,
-        "o": result.outcome,
-        "a": result.attempt,
-        "final": result.final,
-        "at": result.started_at,
-        "d": result.duration_seconds,
-        "m": result.message,
-        "l": result.location,
-    }
+def _as_record(result: TestResult) -> Test:
+    return Test(
+        id=result.id,
+        outcome=Outcome(result.outcome).value,
+        attempt=result.attempt,
+        seconds=result.duration_seconds,
+        at=result.started_at,
+        message=result.message,
+        location=result.location,
+        text=result.details,
+        final=result.final,
+    )

@@ -179,7 +179,7 @@ def _counts(evidence: Iterable[ShardEvidence]) -> dict[str, int]:
         return sum(shard.count(outcome) for shard in shards)
 
     return {
-        "total": sum(shard.collected or 0 for shard in shards),
+        "total": sum(shard.size for shard in shards),
         "passed": total(Outcome.PASSED),
         "failed": total(Outcome.FAILED),
         "errors": sum(shard.errors for shard in shards),

@@ -11,8 +11,9 @@ from seatrial.api.status import Outcome
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from seatrial.evidence import End, ShardEvidence
+    from seatrial.evidence import ShardEvidence
     from seatrial.observe import PodView
+    from seatrial.records import End
 
 
 class State(StrEnum):
@@ -63,7 +64,7 @@ def _judge_end(evidence: ShardEvidence, end: End, shards: int) -> Judgement:
     """The supervisor's end marker is there: the ordered checks from what makes the rest meaningless to what passes."""
     known = _known(evidence)
     if end.reason in {"GateTimeout", "EnvironmentFailed", "NoPytest"}:
-        return Judgement(State.ERROR, end.reason, end.message)
+        return Judgement(State.ERROR, end.reason, end.message or end.reason)
     if evidence.lost:
         return Judgement(State.ERROR, "Incomplete", f"{evidence.lost}; {known}")
     if end.timeout:

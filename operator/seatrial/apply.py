@@ -1,0 +1,175 @@
+"""Carrying out the steps of a decision. Every step can be repeated; what is refused for good is remembered."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from typing import TYPE_CHECKING
+
+from seatrial.decide import (
+    APPLICATIONS,
+    CONNECTION,
+    COPIES,
+    ENVIRONMENT,
+    ISOLATION,
+    NAMESPACE,
+    SERVICES,
+    SUITE_PREFIX,
+)
+from seatrial.errors import AlreadyExistsError, ClusterError, ForbiddenError, NotFoundError, UnavailableError
+from seatrial.naming import run_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seatrial.cluster import Cluster
+    from seatrial.plan import Copy, Plan
+    from seatrial.plan.model import Object
+
+_SECRET = re.compile(r"\$\{secret:([a-z-]+)\}")
+SECRET_BYTES = 24
+"""Written in hexadecimal, so that a secret is the same in a URL, an argument and a variable."""
+RUN_ONCE = frozenset({"Pod", "Job"})
+"""Kinds whose running state is worth keeping: created once, never changed."""
+
+_ORDER = ((NAMESPACE,), (ISOLATION, CONNECTION, COPIES), (SERVICES, ENVIRONMENT, APPLICATIONS))
+
+
+class Refusal(Exception):  # noqa: N818  (an answer, not a failure of ours)
+    """The API server will not have it."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+async def carry_out(cluster: Cluster, plan: Plan, steps: Sequence[str]) -> tuple[list[str], dict[str, tuple[str, str]]]:
+    """Carry out steps: the namespace, then what isolates it, then everything else at once.
+
+    Returns the steps that are done, and those that were refused with reason and message. Raises UnavailableError when
+    the API server cannot answer: the steps that were not reported are to be repeated.
+    """
+    done: list[str] = []
+    refused: dict[str, tuple[str, str]] = {}
+    suites = tuple(step for step in steps if step.startswith(SUITE_PREFIX))
+    for group in (*_ORDER[:-1], (*_ORDER[-1], *suites)):
+        wanted = [step for step in group if step in steps]
+        results = await asyncio.gather(*(_step(cluster, plan, step) for step in wanted), return_exceptions=True)
+        for step, result in zip(wanted, results, strict=True):
+            if result is None:
+                done.append(step)
+            elif isinstance(result, Refusal):
+                refused[step] = (result.reason, result.message)
+            else:
+                raise result
+        if refused:
+            break
+    return done, refused
+
+
+async def _step(cluster: Cluster, plan: Plan, step: str) -> None:
+    match step:
+        case "namespace":
+            await _create(cluster, plan.namespace)
+        case "isolation":
+            await _all(cluster, plan.isolation)
+        case "connection":
+            await _create(cluster, draw_secrets(plan.connection))
+        case "copies":
+            await asyncio.gather(*(_copy(cluster, plan, copy) for copy in plan.copies))
+        case "services":
+            await _all(cluster, [item for service in plan.services for item in (service.service, service.pod)])
+        case "environment":
+            await _all(cluster, plan.environment)
+        case "applications":
+            await _all(cluster, [item for app in plan.applications for item in (app.service, app.deployment)])
+        case _:
+            name = step.removeprefix(SUITE_PREFIX)
+            await _create(cluster, next(suite.job for suite in plan.suites if suite.name == name))
+
+
+async def _all(cluster: Cluster, items: Sequence[Object]) -> None:
+    await asyncio.gather(
+        *(_create(cluster, item) if item["kind"] in RUN_ONCE else _apply(cluster, item) for item in items)
+    )
+
+
+async def _create(cluster: Cluster, item: Object) -> None:
+    try:
+        await cluster.create_once(item)
+    except AlreadyExistsError as error:
+        kind, name = item["kind"], item["metadata"]["name"]
+        raise Refusal("NameConflict", f"{kind} {name} exists and belongs to something else; delete it") from error
+    except ClusterError as error:
+        raise _refusal(item, error) from error
+
+
+async def _apply(cluster: Cluster, item: Object) -> None:
+    try:
+        await cluster.apply(item)
+    except ClusterError as error:
+        raise _refusal(item, error) from error
+
+
+def _refusal(item: Object, error: ClusterError) -> Exception:
+    """What a refused write means for the run."""
+    if isinstance(error, UnavailableError):
+        return error
+    what = f"{item['kind']} {item['metadata']['name']}"
+    if error.reason == "NamespaceTerminating" or isinstance(error, NotFoundError):
+        return Refusal("EnvironmentDeleted", f"{what}: the run's namespace is being deleted by somebody else")
+    if isinstance(error, ForbiddenError):
+        message = str(error)
+        if "exceeded quota" in message:
+            return Refusal("QuotaExceeded", f"{what}: {message}")
+        if "PodSecurity" in message:
+            return Refusal("PodSecurityViolation", f"{what}: {message}")
+        return Refusal("Forbidden", f"{what}: {message}")
+    return Refusal("Refused", f"{what}: {error}")
+
+
+async def _copy(cluster: Cluster, plan: Plan, copy: Copy) -> None:
+    """Copy a tenant's ConfigMap or Secret into the run's namespace."""
+    run = plan.run
+    name = f"{copy.kind} {run.namespace}/{copy.source}"
+    try:
+        source = await cluster.read(copy.kind, run.namespace, copy.source)
+    except NotFoundError as error:
+        raise Refusal(
+            f"{copy.kind}NotFound",
+            f"{name}, which the spec names, does not exist; create it and apply the TestRun again under a new name",
+        ) from error
+    except ForbiddenError as error:
+        raise Refusal(f"{copy.kind}AccessDenied", f"{name}: {_grant(run.namespace, str(error))}") from error
+    members: Object = {key: source[key] for key in ("data", "binaryData", "type") if key in source}
+    await _apply(
+        cluster,
+        {
+            "apiVersion": "v1",
+            "kind": copy.kind,
+            "metadata": {"name": copy.target, "namespace": plan.namespace_name, "labels": run_labels(run)},
+            **members,
+        },
+    )
+
+
+def _grant(namespace: str, message: str) -> str:
+    """The command with which a namespace's owner lets the operator read Secrets there."""
+    account = re.search(r'User "system:serviceaccount:([^:"]+):([^"]+)"', message)
+    subject = f"{account[1]}:{account[2]}" if account else "seatrial-system:seatrial"
+    return (
+        "the operator may not read it; the namespace's owner can grant that with: kubectl create rolebinding "
+        f"seatrial-secrets -n {namespace} --clusterrole=seatrial-read-secrets --serviceaccount={subject}"
+    )
+
+
+def draw_secrets(secret: Object) -> Object:
+    """Put a random value in the place of each `${secret:NAME}`; the same name gets the same value."""
+    drawn: dict[str, str] = {}
+
+    def value(match: re.Match[str]) -> str:
+        return drawn.setdefault(match[1], secrets.token_hex(SECRET_BYTES))
+
+    return secret | {"stringData": {key: _SECRET.sub(value, text) for key, text in secret["stringData"].items()}}

@@ -1,0 +1,74 @@
+"""Following container logs: one task per log, started when its container speaks, repeated until the log has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from seatrial.errors import ClusterError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from seatrial.cluster import Cluster
+
+logger = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 0.25
+"""Pause before a log that broke off, or is not there yet, is followed again."""
+
+
+@dataclass(frozen=True)
+class LogKey:
+    """Which log."""
+
+    namespace: str
+    pod: str
+    pod_uid: str
+    container: str
+
+
+class Followers:
+    """The followed logs of one run."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._tasks: dict[LogKey, asyncio.Task[None]] = {}
+        self._ended: set[LogKey] = set()
+        """Logs whose container has stopped: the end of the stream is then the end of the log."""
+
+    def follow(self, key: LogKey, on_line: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
+        """Follow a log unless that is being done. `on_line` gets each line, from the log's start after every break."""
+        if key not in self._tasks:
+            self._tasks[key] = asyncio.create_task(self._follow(key, on_line, on_end), name=f"follow {key.pod}")
+
+    def mark_ended(self, key: LogKey) -> None:
+        """Say that the log's container has stopped, or its pod is gone."""
+        self._ended.add(key)
+
+    async def close(self) -> None:
+        """Stop following."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _follow(self, key: LogKey, on_line: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
+        while True:
+            ended = key in self._ended
+            try:
+                async for line in self._cluster.follow_log(key.namespace, key.pod, key.container):
+                    on_line(line)
+            except NotFoundError:
+                ended = True
+            except ClusterError as error:
+                logger.debug("log of %s/%s: %s", key.namespace, key.pod, error)
+                # What was said before the container stopped can still be read, unless the API server has lost it too.
+                ended = ended and error.reason == "BadRequest"
+            if ended:
+                on_end()
+                return
+            # The stream may end a moment before the pod's status says that its container has stopped.
+            await asyncio.sleep(AGAIN_SECONDS)

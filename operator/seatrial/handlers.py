@@ -1,0 +1,211 @@
+"""kopf's side of the operator, and the only module that imports it: what is watched, and which run it wakes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import kopf
+from prometheus_client import start_http_server
+
+from seatrial import metrics
+from seatrial.api import GROUP, VERSION
+from seatrial.cluster import KubernetesCluster
+from seatrial.naming import FINALIZER, MANAGED_BY_LABEL, MANAGER, RUN_UID_LABEL
+from seatrial.reconcile import Run, Tools
+from seatrial.settings import load_settings
+from seatrial.slots import Slots
+from seatrial.sweep import sweep_forever
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+logger = logging.getLogger(__name__)
+
+CONFIG_VARIABLE = "SEATRIAL_CONFIG"
+METRICS_VARIABLE = "SEATRIAL_METRICS_PORT"
+WEDGED_SECONDS = 180.0
+"""An active run looks around at least every 15 s; one that has not for this long is stuck."""
+
+_TESTRUNS = (GROUP, VERSION, "testruns")
+_OURS = {RUN_UID_LABEL: kopf.PRESENT}
+
+
+@dataclass
+class Operator:
+    """What lives as long as the process."""
+
+    tools: Tools
+    cluster: KubernetesCluster
+    runs: dict[str, Run] = field(default_factory=dict)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def wake(self, uid: str | None) -> None:
+        if uid is not None and (run := self.runs.get(uid)) is not None:
+            run.wake.set()
+
+
+class _Watched:
+    """The watched objects, out of kopf's indices."""
+
+    def __init__(self) -> None:
+        self.indices: dict[str, Any] = {}
+
+    def pods(self, uid: str) -> Iterable[dict[str, Any]]:
+        return list(self.indices["pods"].get(uid, ())) if self.indices else []
+
+    def jobs(self, uid: str) -> Iterable[dict[str, Any]]:
+        return list(self.indices["jobs"].get(uid, ())) if self.indices else []
+
+    def namespace(self, name: str) -> dict[str, Any] | None:
+        return next(iter(self.indices["namespaces"].get(name, ())), None) if self.indices else None
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """Nothing is handled by difference, so no copy of the spec goes into an annotation."""
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        return None
+
+
+def read_inpod_files() -> dict[str, str]:
+    """The files that every suite image gets. They are read, not imported: pytest is no dependency of the operator."""
+    files = {}
+    for module, name in (
+        ("seatrial.agent.inpod.supervisor", "supervisor.py"),
+        ("pytest_seatrial", "pytest_seatrial.py"),
+    ):
+        spec = find_spec(module)
+        if spec is None or spec.origin is None:
+            raise kopf.PermanentError(f"the module {module} is not installed; install pytest-seatrial beside seatrial")
+        files[name] = Path(spec.origin).read_text()
+    return files
+
+
+@kopf.on.startup(errors=kopf.ErrorsMode.PERMANENT)
+async def startup(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
+    """Configure kopf, connect, and start the sweep. An error here ends the process."""
+    settings.persistence.finalizer = FINALIZER
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
+    settings.persistence.diffbase_storage = _NoDiffBase()
+    settings.posting.enabled = False
+    settings.peering.standalone = True
+    settings.scanning.disabled = True
+    settings.watching.chunk_size = 500
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 310
+    settings.watching.connect_timeout = 10
+    for plural in ("pods", "jobs", "namespaces"):
+        settings.watching.label_selectors[plural] = f"{MANAGED_BY_LABEL}={MANAGER},{RUN_UID_LABEL}"
+    settings.execution.default_backoff = 5
+    settings.networking.request_timeout = 30
+    settings.networking.enforce_retry_after = True
+
+    config = load_settings(Path(os.environ.get(CONFIG_VARIABLE, "/etc/seatrial/config.yaml")))
+    cluster = await KubernetesCluster.connect()
+    tools = Tools(cluster, config, _Watched(), Slots(config.max_active_runs), read_inpod_files())
+    memo.operator = Operator(tools, cluster)
+    memo.operator.tasks.append(asyncio.create_task(sweep_forever(cluster), name="sweep"))
+    metrics.RUNS_ACTIVE.set_function(lambda: tools.slots.active)
+    if port := os.environ.get(METRICS_VARIABLE):
+        start_http_server(int(port))
+
+
+@kopf.on.cleanup()
+async def cleanup(memo: Any, **_: Any) -> None:
+    operator: Operator = memo.operator
+    for task in operator.tasks:
+        task.cancel()
+    await operator.cluster.close()
+
+
+@kopf.index("v1", "pods", labels=_OURS, id="pods")
+def index_pods(body: kopf.Body, labels: kopf.Labels, **_: Any) -> dict[str, Any]:
+    return {labels[RUN_UID_LABEL]: _slim(body)}
+
+
+@kopf.index("batch", "v1", "jobs", labels=_OURS, id="jobs")
+def index_jobs(body: kopf.Body, labels: kopf.Labels, **_: Any) -> dict[str, Any]:
+    return {labels[RUN_UID_LABEL]: _slim(body)}
+
+
+@kopf.index("v1", "namespaces", labels=_OURS, id="namespaces")
+def index_namespaces(body: kopf.Body, name: str, **_: Any) -> dict[str, Any]:
+    return {name: _slim(body)}
+
+
+def _slim(body: kopf.Body) -> dict[str, Any]:
+    """An object without what takes a third of its memory and tells nothing."""
+    slim = dict(body)
+    slim["metadata"] = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
+    return slim
+
+
+@kopf.on.event("v1", "pods", labels=_OURS, id="wake-by-pod")
+@kopf.on.event("batch", "v1", "jobs", labels=_OURS, id="wake-by-job")
+@kopf.on.event("v1", "namespaces", labels=_OURS, id="wake-by-namespace")
+async def wake(labels: kopf.Labels, memo: Any, **_: Any) -> None:
+    memo.operator.wake(labels.get(RUN_UID_LABEL))
+
+
+@kopf.on.event(*_TESTRUNS, id="wake-by-testrun")
+async def wake_by_testrun(uid: str, memo: Any, **_: Any) -> None:
+    memo.operator.wake(uid)
+
+
+def _has_work(status: kopf.Status, meta: kopf.Meta, **_: Any) -> bool:
+    """Whether a TestRun still needs its daemon: until it is over and its environment is gone."""
+    conditions = {item.get("type"): item.get("status") for item in status.get("conditions") or ()}
+    over = conditions.get("Finished") == "True" and conditions.get("EnvironmentCleaned") == "True"
+    return not over and not meta.get("deletionTimestamp")
+
+
+@kopf.daemon(*_TESTRUNS, id="reconcile", when=_has_work, cancellation_timeout=1.0)
+async def reconcile(*, body: kopf.Body, uid: str, memo: Any, pods: Any, jobs: Any, namespaces: Any, **_: Any) -> None:
+    """One daemon a run, woken by what happens to its objects and by what its suites say."""
+    operator: Operator = memo.operator
+    watched = operator.tools.world
+    if isinstance(watched, _Watched) and not watched.indices:
+        watched.indices = {"pods": pods, "jobs": jobs, "namespaces": namespaces}
+    run = Run(_plain(body), operator.tools)
+    operator.runs[uid] = run
+    try:
+        await run.run(lambda: _plain(body))
+    finally:
+        if operator.runs.get(uid) is run:
+            del operator.runs[uid]
+
+
+def _plain(body: kopf.Body) -> dict[str, Any]:
+    """The TestRun as it is now: kopf's views change while one looks at them."""
+    return {key: body[key] for key in ("metadata", "spec", "status") if key in body}
+
+
+@kopf.on.delete(*_TESTRUNS, id="delete", errors=kopf.ErrorsMode.TEMPORARY, backoff=5, timeout=600)
+async def delete(body: kopf.Body, uid: str, memo: Any, **_: Any) -> None:
+    """Delete the environment. The finalizer goes when the deletion is accepted: `kubectl delete` does not hang.
+
+    After ten minutes without success the finalizer goes all the same; the sweep deletes what is left.
+    """
+    operator: Operator = memo.operator
+    run = operator.runs.get(uid) or Run(_plain(body), operator.tools)
+    await run.delete()
+
+
+@kopf.on.probe(id="runs")
+async def probe_runs(memo: Any, **_: Any) -> int:
+    """Fail the liveness probe when an active run has not been looked at for minutes."""
+    now = time.monotonic()
+    stuck = [str(run.id) for run in memo.operator.runs.values() if now - run.last_pass > WEDGED_SECONDS]
+    if stuck:
+        raise RuntimeError(f"no pass for {WEDGED_SECONDS:g} s over {', '.join(stuck)}")
+    return len(memo.operator.runs)

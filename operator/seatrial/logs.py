@@ -1,0 +1,139 @@
+"""One run's memory between passes: what its logs have said, what was done, and when to look again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from seatrial.environment import EnvironmentState, fold_environment
+from seatrial.evidence import ShardEvidence
+from seatrial.follow import Followers, LogKey
+from seatrial.naming import ENVIRONMENT, RELAY_CONTAINER, RunId
+from seatrial.records import Collected, End, Finish, JunitError, RecordError, decode
+from seatrial.slices import SliceWriter, restore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seatrial.cluster import Cluster
+    from seatrial.observe import PodView
+    from seatrial.plan.model import Object
+
+logger = logging.getLogger(__name__)
+
+URGENT = (Collected, Finish, End, JunitError)
+"""Records that may change a decision; all others only change counts, which can wait for the next status write."""
+NEWS_SECONDS = 0.5
+FLUSH_SECONDS = 2.0
+"""How often growing slices are written: a restarted operator has to read again what came after."""
+
+
+class RunLogs:
+    """The logs of one run, folded into evidence and written into slices."""
+
+    def __init__(self, run: RunId, cluster: Cluster, wake: asyncio.Event) -> None:
+        self.environment = EnvironmentState()
+        self.shards: dict[tuple[str, int], ShardEvidence] = {}
+        self._run = run
+        self._cluster = cluster
+        self._wake = wake
+        self._writers: dict[tuple[str, int], SliceWriter] = {}
+        self._followers = Followers(cluster)
+        self._flushed_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def restore(self) -> None:
+        """Take up what an operator before this one has written."""
+        self.shards, self._writers = restore(self._run, await self._cluster.list_slices(self._run))
+
+    async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._followers.close()
+
+    def _wake_soon(self) -> None:
+        """Wake the run for news that can wait a moment: counts, not decisions."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(NEWS_SECONDS, self._wake_now)
+
+    def _wake_now(self) -> None:
+        self._timer = None
+        self._wake.set()
+
+    def follow(self, namespace: str, pods: Sequence[PodView]) -> None:
+        """Follow the log of each container that speaks; note which of them have stopped."""
+        for pod in pods:
+            if pod.component == ENVIRONMENT and pod.container_runs(ENVIRONMENT):
+                key = LogKey(namespace, pod.name, pod.uid, ENVIRONMENT)
+                self._followers.follow(key, self._on_environment_line, self._wake.set)
+            elif pod.component == "suite":
+                self._follow_suite(LogKey(namespace, pod.name, pod.uid, RELAY_CONTAINER), pod)
+
+    def _follow_suite(self, key: LogKey, pod: PodView) -> None:
+        if pod.terminated:
+            self._followers.mark_ended(key)
+        if not pod.relay_speaks and not pod.terminated:
+            return
+        shard = self.shards.setdefault((pod.role, pod.shard), ShardEvidence(pod.role, pod.shard, pod.uid))
+        shard.pod_uid = shard.pod_uid or pod.uid
+        if shard.pod_uid != pod.uid:
+            shard.lose("a second pod ran the same shard")
+            return
+
+        def on_line(line: bytes) -> None:
+            self._on_relay_line(shard, line)
+
+        def on_end() -> None:
+            shard.drained = True
+            self._wake.set()
+
+        self._followers.follow(key, on_line, on_end)
+
+    def _on_environment_line(self, line: bytes) -> None:
+        before = self.environment
+        self.environment = fold_environment(before, line)
+        state = self.environment
+        if (before.services_ready, before.is_open, before.failed_reason) != (
+            state.services_ready,
+            state.is_open,
+            state.failed_reason,
+        ):
+            self._wake.set()
+        elif state != before:
+            self._wake_soon()
+
+    def _on_relay_line(self, shard: ShardEvidence, line: bytes) -> None:
+        try:
+            batch = decode(line)
+        except RecordError as error:
+            shard.lose(str(error))
+            self._wake.set()
+            return
+        if batch.overflow:
+            shard.lose("the suite printed more results than its log may hold")
+        key = (shard.suite, shard.shard)
+        writer = self._writers.setdefault(key, SliceWriter(self._run, *key))
+        for offset, record in enumerate(batch.records):
+            sequence = batch.first + offset
+            if not shard.fold(sequence, record):
+                continue
+            writer.add(sequence, record, shard.pod_uid)
+            if isinstance(record, URGENT) or shard.finals == 1:
+                self._wake.set()
+            else:
+                self._wake_soon()
+
+    def flush_due(self, now: float) -> bool:
+        """Whether growing slices are to be written now."""
+        return now - self._flushed_at >= FLUSH_SECONDS and any(
+            writer.full or writer.dirty for writer in self._writers.values()
+        )
+
+    async def flush(self, now: float) -> None:
+        """Write what is not yet in slices."""
+        self._flushed_at = now
+        objects: list[Object] = [
+            item for key, writer in self._writers.items() for item in writer.take(self.shards[key].pod_uid)
+        ]
+        await asyncio.gather(*(self._cluster.apply(item) for item in objects))

@@ -1,0 +1,319 @@
+"""One run: observe, decide, carry out, project, until its environment is gone. Level-triggered and repeatable."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from seatrial import metrics
+from seatrial.api import parse_spec
+from seatrial.apply import carry_out
+from seatrial.conditions import FALSE, TRUE
+from seatrial.decide import APPLICATIONS, Decision, Orders, decide
+from seatrial.errors import ClusterError, SpecError
+from seatrial.logs import RunLogs
+from seatrial.naming import RunId, run_namespace
+from seatrial.observe import Snapshot, view_jobs, view_pods
+from seatrial.plan import Plan, PlanError, make_plan
+from seatrial.report import Reporter
+from seatrial.status import Moment, mark_cleaned, project, read_past, refuse
+from seatrial.verdict import Judgement, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from seatrial.api import TestRunStatus
+    from seatrial.cluster import Cluster
+    from seatrial.decide import Past
+    from seatrial.observe import PodView
+    from seatrial.settings import Settings
+    from seatrial.slots import Slots
+
+logger = logging.getLogger(__name__)
+
+Object = dict[str, Any]
+
+LOOK_AGAIN_SECONDS = 15.0
+"""The safety net under the watches."""
+RETRY_SECONDS = 1.0
+PENDING_CLEANUP_SECONDS = 120.0
+REFUSALS_AFTER_SECONDS = 3.0
+TAIL_LINES = 12
+
+
+class World(Protocol):
+    """The watched objects, as they are now."""
+
+    def pods(self, uid: str) -> Iterable[Object]:
+        """The pods of a run."""
+
+    def jobs(self, uid: str) -> Iterable[Object]:
+        """The Jobs of a run."""
+
+    def namespace(self, name: str) -> Object | None:
+        """A run's namespace."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What all runs share."""
+
+    cluster: Cluster
+    settings: Settings
+    world: World
+    slots: Slots
+    inpod_files: Mapping[str, str]
+
+
+class Run:
+    """The reconciler of one TestRun."""
+
+    def __init__(self, body: Object, tools: Tools) -> None:
+        metadata = body["metadata"]
+        self.id = RunId(metadata["name"], metadata["namespace"], metadata["uid"])
+        self.wake = asyncio.Event()
+        self.stopped = False
+        self.lock = asyncio.Lock()
+        """Held for a pass, and by the deletion: no object is created behind its back."""
+        self.last_pass = time.monotonic()
+        self._tools = tools
+        self._created_at = str(metadata.get("creationTimestamp", ""))
+        self._logs = RunLogs(self.id, tools.cluster, self.wake)
+        self._reporter = Reporter(self.id, tools.cluster, body.get("status"))
+        self._plan: Plan | None = None
+        self._planned_generation = -1
+        self._applied: dict[str, float] = {}
+        """Step -> when it was carried out by this process."""
+        self._refused: dict[str, tuple[str, str]] = {}
+        self._namespace_seen = False
+        self._tails: dict[str, str] = {}
+        self._refusals: dict[str, str] = {}
+        self._cleanup_asked_at: float | None = None
+
+    async def run(self, read_body: Callable[[], Object]) -> None:
+        """Reconcile until the environment is gone. `read_body` gives the TestRun as it is at that moment."""
+        restored = False
+        try:
+            while not self.stopped:
+                self.wake.clear()
+                wait: float | None = RETRY_SECONDS
+                try:
+                    if not restored:
+                        await self._logs.restore()
+                        restored = True
+                    wait = await self._locked_pass(read_body)
+                except ClusterError as error:
+                    metrics.PASS_ERRORS.labels(type(error).__name__).inc()
+                    logger.warning("%s: %s; trying again in %g s", self.id, error, RETRY_SECONDS)
+                except Exception:
+                    metrics.PASS_ERRORS.labels("defect").inc()
+                    logger.exception("%s: a pass failed; trying again in %g s", self.id, RETRY_SECONDS)
+                self.last_pass = time.monotonic()
+                if wait is None:
+                    return
+                await _wait(self.wake, wait)
+        finally:
+            self._tools.slots.release(self.id.uid)
+            await self._logs.close()
+
+    async def delete(self) -> None:
+        """The TestRun is being deleted: stop, and delete the environment without waiting for it to be gone."""
+        self.stopped = True
+        self.wake.set()
+        async with self.lock:
+            await self._tools.cluster.delete_environment(run_namespace(self.id))
+
+    async def _locked_pass(self, read_body: Callable[[], Object]) -> float | None:
+        async with self.lock:
+            if self.stopped:
+                return None
+            with metrics.PASS_SECONDS.time():
+                return await self._pass(read_body())
+
+    async def _pass(self, body: Object) -> float | None:
+        """One pass. Returns how long to wait for the next, or None when there is nothing left to do."""
+        now = time.time()
+        moment = Moment(now, int(body["metadata"].get("generation", 0)))
+        past = read_past(self._reporter.status)
+        plan = self._make_plan(body, moment.generation)
+        if isinstance(plan, Judgement):
+            await self._refuse(plan, past, moment)
+            return None
+        if past.finished_at is not None:
+            return await self._clean_up(plan, decide(plan, self._observe(plan, past), past, Orders(), now), moment)
+        orders = self._orders(body)
+        snapshot = self._observe(plan, past)
+        decision = decide(plan, snapshot, past, orders, now)
+        if await self._learn(plan, snapshot, decision, now):
+            snapshot = self._observe(plan, past)
+            decision = decide(plan, snapshot, past, orders, now)
+        if decision.steps:
+            await self._carry_out(plan, decision)
+        status = project(
+            plan, replace(snapshot, applied=frozenset(self._applied)), decision, self._reporter.status, moment
+        )
+        if decision.verdict is not None:
+            await self._finish(plan, status, decision)
+            return 0.0
+        if self._logs.flush_due(now):
+            await self._logs.flush(now)
+        due = await self._reporter.progress(status, now)
+        times = [time for time in (due, decision.wake_at) if time is not None]
+        return max(0.01, min([LOOK_AGAIN_SECONDS, *(time - now for time in times)]))
+
+    def _make_plan(self, body: Object, generation: int) -> Plan | Judgement:
+        if self._plan is None or generation != self._planned_generation:
+            try:
+                spec = parse_spec(body.get("spec") or {})
+                self._plan = make_plan(self.id, spec, self._tools.settings, self._tools.inpod_files)
+            except SpecError as error:
+                return Judgement(State.ERROR, "InvalidSpec", str(error))
+            except PlanError as error:
+                return Judgement(State.ERROR, error.reason, str(error))
+            self._planned_generation = generation
+        return self._plan
+
+    async def _refuse(self, judgement: Judgement, past: Past, moment: Moment) -> None:
+        """End a run that cannot be planned; one that has ended before stays as it is."""
+        if past.finished_at is None:
+            await self._reporter.write(refuse(self._reporter.status, judgement, moment), moment.now)
+            metrics.RUNS_FINISHED.labels(self._reporter.status.phase, judgement.reason).inc()
+            await self._reporter.announce(judgement.reason, judgement.message, warning=True)
+
+    def _orders(self, body: Object) -> Orders:
+        spec = body.get("spec") or {}
+        return Orders(
+            suspend=bool(spec.get("suspend")),
+            cancel=bool(spec.get("cancel")),
+            image_pull_seconds=self._tools.settings.image_pull_seconds,
+        )
+
+    def _observe(self, plan: Plan, past: Past) -> Snapshot:
+        world, slots, uid = self._tools.world, self._tools.slots, self.id.uid
+        pods = view_pods(world.pods(uid), uid)
+        namespace = world.namespace(plan.namespace_name)
+        self._namespace_seen = self._namespace_seen or namespace is not None
+        if past.finished_at is None:
+            self._logs.follow(plan.namespace_name, pods)
+            if past.started_at is not None:
+                slots.adopt(uid)
+        return Snapshot(
+            namespace_exists=namespace is not None,
+            namespace_terminating=namespace is not None and "deletionTimestamp" in namespace["metadata"],
+            namespace_seen=self._namespace_seen,
+            pods=pods,
+            jobs=view_jobs(world.jobs(uid), uid),
+            environment=self._logs.environment,
+            shards=self._logs.shards,
+            applied=frozenset(self._applied),
+            refused=dict(self._refused),
+            tails=dict(self._tails),
+            events=dict(self._refusals),
+            has_slot=past.started_at is not None or slots.ask(uid, self._created_at, self.wake.set),
+        )
+
+    async def _learn(self, plan: Plan, snapshot: Snapshot, decision: Decision, now: float) -> bool:
+        """Ask for what no watch tells, when the decision depends on it. Returns whether something was learnt."""
+        before = dict(self._tails), dict(self._refusals)
+        if decision.held is None and self._lacks_pods(plan, snapshot, now):
+            self._refusals = await self._tools.cluster.list_refusals(plan.namespace_name)
+        if decision.verdict is not None and decision.verdict.state is State.ERROR and not decision.complete:
+            # Before an Error is final, read the last words of whoever may have caused it.
+            culprits = [pod for pod in snapshot.pods if is_culprit(pod, snapshot) and pod.name not in self._tails]
+            await asyncio.gather(*(self._read_tail(plan, pod) for pod in culprits))
+        return before != (self._tails, self._refusals)
+
+    def _lacks_pods(self, plan: Plan, snapshot: Snapshot, now: float) -> bool:
+        """Whether a controller has had time enough to create a pod and has not."""
+        if any(
+            now - job.created_at > REFUSALS_AFTER_SECONDS and not snapshot.pods_of("suite", job.suite)
+            for job in snapshot.jobs
+        ):
+            return True
+        return now - self._applied.get(APPLICATIONS, now) > REFUSALS_AFTER_SECONDS and any(
+            not snapshot.pods_of("application", item.name) for item in plan.applications
+        )
+
+    async def _read_tail(self, plan: Plan, pod: PodView) -> None:
+        main = pod.main
+        if main is None or not (main.running or main.terminated or main.restarts):
+            return
+        try:
+            self._tails[pod.name] = await self._tools.cluster.tail_log(
+                plan.namespace_name, pod.name, main.name, TAIL_LINES, previous=main.restarts > 0
+            )
+        except ClusterError as error:
+            logger.debug("%s: no log of pod %s: %s", self.id, pod.name, error)
+
+    async def _carry_out(self, plan: Plan, decision: Decision) -> None:
+        done, refused = await carry_out(self._tools.cluster, plan, decision.steps)
+        self._applied |= dict.fromkeys(done, time.time())
+        self._refused |= refused
+        if refused:
+            self.wake.set()
+
+    async def _finish(self, plan: Plan, status: TestRunStatus, decision: Decision) -> None:
+        """Publish the verdict: first the complete record, then the status, then whoever waits for the slot."""
+        verdict = decision.verdict
+        if verdict is None:
+            return
+        await self._logs.flush(time.time())
+        await self._reporter.write(status, time.time())
+        self._tools.slots.release(self.id.uid)
+        metrics.RUNS_FINISHED.labels(status.phase, verdict.reason).inc()
+        for outcome in ("passed", "failed", "errors", "skipped", "xfailed", "xpassed"):
+            metrics.TESTS.labels(outcome).inc(getattr(status.summary, outcome))
+        logger.info(
+            "%s: %s (%s), %s passed", self.id, status.phase, verdict.reason, status.passed, extra={"uid": self.id.uid}
+        )
+        passed = verdict.state is State.PASSED
+        await self._reporter.announce(verdict.reason, f"{status.phase}: {verdict.message}", warning=not passed)
+        if not decision.complete and plan.retention_failure_seconds and self._namespace_seen:
+            await self._tools.cluster.delete_suites(plan.namespace_name)
+
+    async def _clean_up(self, plan: Plan, decision: Decision, moment: Moment) -> float | None:
+        """After the verdict: keep the environment as long as was asked for, then see it gone."""
+        await self._logs.close()
+        if read_past(self._reporter.status).cleaned:
+            return None
+        if not decision.clean_up:
+            return max(0.05, (decision.wake_at or moment.now) - moment.now)
+        name = plan.namespace_name
+        if self._cleanup_asked_at is None:
+            await self._tools.cluster.delete_environment(name)
+            self._cleanup_asked_at = moment.now
+        elif self._tools.world.namespace(name) is None:
+            await self._report_cleaned((TRUE, "Deleted", f"namespace {name} is gone"), moment)
+            return None
+        elif moment.now - self._cleanup_asked_at > PENDING_CLEANUP_SECONDS:
+            waited = f"{moment.now - self._cleanup_asked_at:.0f} s"
+            message = f"namespace {name} is still there after {waited}; see why: kubectl get namespace {name} -o yaml"
+            await self._report_cleaned((FALSE, "CleanupPending", message), moment)
+        return LOOK_AGAIN_SECONDS if self._tools.world.namespace(name) is not None else RETRY_SECONDS
+
+    async def _report_cleaned(self, aspect: Any, moment: Moment) -> None:
+        await self._reporter.write(mark_cleaned(self._reporter.status, aspect, moment), moment.now)
+
+
+def is_culprit(pod: PodView, snapshot: Snapshot) -> bool:
+    """Whether a pod of the environment has died or keeps the others waiting."""
+    if pod.component not in {"service", "environment", "application"}:
+        return False
+    main = pod.main
+    if pod.terminated or (main is not None and (main.terminated or main.restarts > 0)):
+        return True
+    known = {**snapshot.environment.services, **snapshot.environment.applications}.get(pod.role)
+    return pod.component != "environment" and (
+        known is None or known.ready_after is None or (pod.component == "service" and not known.seeded)
+    )
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

@@ -1,0 +1,57 @@
+"""Deleting what no TestRun owns any more: the operator may have been away when it was deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from seatrial import metrics
+from seatrial.errors import ClusterError
+from seatrial.naming import RUN_UID_LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from seatrial.cluster import Cluster
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 3600.0
+RETRY_SECONDS = 30.0
+
+
+def find_orphans(namespaces: Iterable[dict[str, Any]], uids: set[str]) -> list[str]:
+    """Names of the runs' namespaces whose TestRun is gone. Those that are being deleted already are left alone."""
+    return [
+        str(item["metadata"]["name"])
+        for item in namespaces
+        if item["metadata"].get("labels", {}).get(RUN_UID_LABEL) not in uids
+        and "deletionTimestamp" not in item["metadata"]
+    ]
+
+
+async def sweep(cluster: Cluster) -> list[str]:
+    """Delete orphaned environments; returns their names.
+
+    Namespaces are listed before TestRuns: a run that is created meanwhile has no namespace in the first list.
+    """
+    namespaces = await cluster.list_environments()
+    orphans = find_orphans(namespaces, await cluster.list_run_uids())
+    for name in orphans:
+        logger.warning("namespace %s belongs to a TestRun that is gone; deleting it", name)
+        await cluster.delete_environment(name)
+        metrics.ORPHANS.inc()
+    return orphans
+
+
+async def sweep_forever(cluster: Cluster) -> None:
+    """Sweep at once, and then every hour."""
+    while True:
+        pause = INTERVAL_SECONDS
+        try:
+            await sweep(cluster)
+        except ClusterError as error:
+            logger.warning("the sweep for orphans failed: %s; trying again in %g s", error, RETRY_SECONDS)
+            pause = RETRY_SECONDS
+        await asyncio.sleep(pause)
