@@ -16,7 +16,7 @@ _INTRODUCTION = f"""\
 
 `{API_VERSION}`. The API server checks every type, bound, pattern and rule below when an object is written; `seatrial`
 on the command line checks the same without a cluster. In a spec, null (`key:` with nothing after it) means that the
-member is absent, but for the services: there it means the service with its defaults. Write `redis: {}` all the same:
+member is absent, but for the services: there it means the service with its defaults. Write `redis: {{}}` all the same:
 client-side `kubectl apply` removes nulls before it sends an object, and such a run is refused.
 """
 
