@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from seatrial.api.status import Outcome
 from seatrial.records import (
+    Attempt,
     Collected,
     CollectError,
     CollectSkip,
@@ -20,7 +21,6 @@ from seatrial.records import (
     JunitError,
     Record,
     Start,
-    Test,
     Unknown,
 )
 
@@ -115,12 +115,12 @@ class ShardEvidence:
             self.lose(f"records {self.sequence + 1} to {sequence - 1} are missing from the log")
         self.sequence = sequence
         match record:
-            case Test():
+            case Attempt():
                 self._fold_test(record)
             case Gate(at=at):
                 self.gate_at = self.gate_at or at
             case Collected():
-                self.collected, self.total, self.digest = record.count, record.total, record.digest
+                self.collected, self.total, self.digest = record.tests, record.total, record.digest
             case CollectError():
                 if len(self.collect_errors) < MAX_TESTS:
                     self.collect_errors.append(
@@ -144,7 +144,7 @@ class ShardEvidence:
         """Note that the records are not complete. The first reason counts."""
         self.lost = self.lost or why
 
-    def _fold_test(self, record: Test) -> None:
+    def _fold_test(self, record: Attempt) -> None:
         test_id, known = record.id, self.tests.get(record.id)
         while known is not None and known.final:  # the same node id can be collected twice (--keep-duplicates)
             test_id = f"{test_id}#2"

@@ -170,12 +170,12 @@ def _has_work(status: kopf.Status, meta: kopf.Meta, **_: Any) -> bool:
 
 
 @kopf.daemon(*_TESTRUNS, id="reconcile", when=_has_work, cancellation_timeout=1.0)
-async def reconcile(*, body: kopf.Body, uid: str, memo: Any, pods: Any, jobs: Any, namespaces: Any, **_: Any) -> None:
+async def reconcile(body: kopf.Body, uid: str, memo: Any, **indices: Any) -> None:
     """One daemon a run, woken by what happens to its objects and by what its suites say."""
     operator: Operator = memo.operator
     watched = operator.tools.world
     if isinstance(watched, _Watched) and not watched.indices:
-        watched.indices = {"pods": pods, "jobs": jobs, "namespaces": namespaces}
+        watched.indices = {name: indices[name] for name in ("pods", "jobs", "namespaces")}
     run = Run(_plain(body), operator.tools)
     operator.runs[uid] = run
     try:

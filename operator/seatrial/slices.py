@@ -11,7 +11,7 @@ from seatrial.api.results import MAX_SLICE_TESTS, TestResult
 from seatrial.api.status import Outcome
 from seatrial.evidence import ShardEvidence
 from seatrial.naming import RUN_UID_LABEL, RunId, run_labels, slice_name
-from seatrial.records import End, Record, Test, dump_record, parse_record
+from seatrial.records import Attempt, End, Record, dump_record, parse_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +41,7 @@ class SliceWriter:
 
     def add(self, sequence: int, record: Record, pod_uid: str) -> None:
         """Take a record that was not there before."""
-        entry = _as_test(record) if isinstance(record, Test) else None
+        entry = _as_test(record) if isinstance(record, Attempt) else None
         event = "" if entry is not None else dump_record(record).decode()
         size = len(event) if entry is None else 160 + sum(len(str(value).encode()) for value in entry.values())
         if self.tests or self.events:
@@ -98,7 +98,7 @@ class SliceWriter:
         }
 
 
-def _as_test(record: Test) -> Object:
+def _as_test(record: Attempt) -> Object:
     """A record as a TestResult; members that say nothing are left out."""
     result = TestResult(
         id=record.id,
@@ -157,8 +157,8 @@ def _records(spec: Object) -> list[Record]:
     ]
 
 
-def _as_record(result: TestResult) -> Test:
-    return Test(
+def _as_record(result: TestResult) -> Attempt:
+    return Attempt(
         id=result.id,
         outcome=Outcome(result.outcome).value,
         attempt=result.attempt,

@@ -87,6 +87,9 @@ class _Converter:
             raise ValueError(f"{path}: a CRD cannot express {', '.join(unknown)}")
         if "description" in schema:
             schema["description"] = words(schema["description"])
+        for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+            if exclusive in schema:  # a number in JSON schema, a flag in OpenAPI 3.0
+                schema |= {bound: schema[exclusive], exclusive: True}
         if schema.get("type") == "integer":
             schema["format"] = "int64"
         if schema.get("type") == "object":

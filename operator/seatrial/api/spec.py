@@ -139,7 +139,7 @@ def _explain(item: dict[str, Any]) -> str:
     path = ""
     for part in item["loc"]:
         path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    text = str(item["msg"])
+    text = str(item["msg"]).replace(" after validation", "")
     for prefix in ("Value error, ", "Input ", "String ", "List ", "Dictionary "):
         text = text.removeprefix(prefix)
     text = _WORDS.get(item["type"], text)

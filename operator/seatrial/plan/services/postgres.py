@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NAME = "postgres"
 PORT = 5432
-USER = 999
+USER = 70
 DATABASE_USER = "test"
 INIT_SQL_FOLDER = "/etc/seatrial/init-sql"
 

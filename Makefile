@@ -1,0 +1,111 @@
+# `make help` lists the targets. `make demo` and `make test` install everything they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+KUBECONFIG := $(CURDIR)/.cluster/kubeconfig
+CLUSTER ?= node
+export KUBECONFIG CLUSTER
+
+NAMESPACE ?= seatrial-system
+SOURCES := operator suites hack images
+TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/position-manager/position_manager hack images
+KUBECTL = $$($(PYTHON) -m hack.cluster path kubectl)
+HELM = $$($(PYTHON) -m hack.cluster path helm)
+
+##@ The two commands
+
+.PHONY: demo
+demo: cluster images install $(VENV)/.installed ## Boot a cluster, install the operator, run an example and show its results
+	@$(BIN)/python -m hack.demo examples/position-manager.yaml
+
+.PHONY: test
+test: check cluster images install ## Run every test, from lint to end to end on a real cluster
+	@$(BIN)/pytest -m "apiserver or e2e" --timeout 600 operator/tests hack/cluster/tests
+	@$(BIN)/pytest -q -m "not apiserver and not e2e"
+
+##@ Checks without a cluster
+
+.PHONY: check
+check: lint type contract crd-check unit ## Lint, types, import contract, generated files, unit and golden tests
+
+.PHONY: lint
+lint: $(VENV)/.installed ## ruff: rules and format
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+
+.PHONY: fmt
+fmt: $(VENV)/.installed ## Format the code
+	@$(BIN)/ruff check --fix $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+.PHONY: type
+type: $(VENV)/.installed ## mypy, strict
+	@$(BIN)/mypy $(TYPED)
+
+.PHONY: contract
+contract: $(VENV)/.installed ## Who may import whom
+	@$(BIN)/lint-imports --no-cache
+
+.PHONY: unit
+unit: $(VENV)/.installed ## Tests that need no cluster
+	@$(BIN)/pytest -q -m "not apiserver and not e2e"
+
+.PHONY: crd
+crd: $(VENV)/.installed ## Generate the CRDs and the API reference from the models
+	@$(BIN)/python -m seatrial.api.crd charts/seatrial/files/crds
+	@$(BIN)/python -m seatrial.api.reference docs/api.md
+
+.PHONY: crd-check
+crd-check: $(VENV)/.installed ## Fail when the generated files are not what the models say
+	@$(BIN)/python -m seatrial.api.crd --check charts/seatrial/files/crds
+	@$(BIN)/python -m seatrial.api.reference --check docs/api.md
+
+.PHONY: golden
+golden: $(VENV)/.installed ## Write the golden manifests anew; read the diff
+	@SEATRIAL_WRITE_GOLDEN=1 $(BIN)/pytest -q operator/tests/golden
+
+##@ The cluster
+
+.PHONY: cluster
+cluster: ## Boot a one-node Kubernetes and write .cluster/kubeconfig (CLUSTER=kind uses kind and Docker)
+	@$(PYTHON) -m hack.cluster up
+
+.PHONY: cluster-down
+cluster-down: ## Stop it and remove every trace
+	@$(PYTHON) -m hack.cluster down
+
+.PHONY: images
+images: cluster ## Build the images and load them into the cluster
+	@$(PYTHON) -m images build
+	@$(PYTHON) -m hack.cluster load $$($(PYTHON) -m images archives)
+
+.PHONY: install
+install: images ## Install the operator with its chart
+	@$(HELM) upgrade --install seatrial charts/seatrial --namespace $(NAMESPACE) --create-namespace \
+		--values hack/install/values-local.yaml --wait --timeout 2m >/dev/null
+	@$(KUBECTL) -n $(NAMESPACE) rollout status deployment/seatrial --timeout=60s
+
+.PHONY: uninstall
+uninstall: ## Remove the operator; the TestRuns stay
+	@$(HELM) uninstall seatrial --namespace $(NAMESPACE) --wait
+
+##@ Set-up
+
+$(VENV)/.installed: requirements/dev.lock operator/pyproject.toml suites/kit/pyproject.toml suites/position-manager/pyproject.toml
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--editable suites/kit --editable operator --editable suites/position-manager
+	@touch $@
+
+.PHONY: lock
+lock: $(VENV)/.installed ## Write the hashed lock files anew
+	@PATH="$(CURDIR)/$(BIN):$$PATH" requirements/lock.sh
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-zA-Z_-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
