@@ -1,0 +1,90 @@
+"""How the suites stand: their records, their pods and their Jobs, put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seatrial.decide.model import (
+    CONFIG_GRACE_SECONDS,
+    REFUSED_PODS_SECONDS,
+    SUITE_PREFIX,
+    Orders,
+    Past,
+    SuiteDecision,
+    suite_step,
+)
+from seatrial.evidence import ShardEvidence
+from seatrial.observe import CONFIG_REASONS, IMAGE_REASONS, PULL_REASONS
+from seatrial.verdict import Judgement, State, judge_shard, judge_suite
+
+if TYPE_CHECKING:
+    from seatrial.observe import PodView, Snapshot
+    from seatrial.plan import PlannedSuite
+
+
+def decide_suite(suite: PlannedSuite, snapshot: Snapshot, past: Past, orders: Orders, now: float) -> SuiteDecision:
+    """Judge one suite by all that is known of it now."""
+    evidence = [shard_evidence(snapshot, suite.name, index) for index in range(suite.shards)]
+    pods = snapshot.pods_of("suite", suite.name)
+    refused = snapshot.refused.get(suite_step(suite.name))
+    if refused is not None:
+        return SuiteDecision(Judgement(State.ERROR, *refused))
+    was = past.suites.get(suite.name, State.PENDING)
+    if was in {State.WAITING, State.RUNNING} and snapshot.job(suite.name) is None and not pods:
+        complete = all(item.end is not None for item in evidence)
+        if not complete:
+            return SuiteDecision(Judgement(State.ERROR, "JobDeleted", f"the Job of suite {suite.name} is gone"))
+    shards = []
+    for item in evidence:
+        pod = next((pod for pod in pods if pod.shard == item.shard), None)
+        judgement = judge_shard(item, pod, shards=suite.shards, junit=suite.junit)
+        if pod is None and item.pod_uid and item.end is None:
+            judgement = Judgement(State.ERROR, "PodDeleted", f"the pod of shard {item.shard} is gone: {_known(item)}")
+        elif pod is not None and not judgement.state.ended:
+            judgement = stuck(pod, orders, now) or judgement
+        shards.append(judgement)
+    judgement = judge_suite(shards, evidence)
+    if not judgement.state.ended:
+        failed = next((shard for shard in shards if shard.state is State.ERROR), None)
+        never_started = all(shard.state in {State.PENDING, State.WAITING, State.ERROR} for shard in shards)
+        if failed is not None and never_started:
+            judgement = failed
+        elif (message := _no_pods(suite, snapshot, now)) is not None:
+            judgement = Judgement(State.ERROR, "PodRefused", message)
+    return SuiteDecision(judgement, tuple(shards))
+
+
+def shard_evidence(snapshot: Snapshot, suite: str, index: int) -> ShardEvidence:
+    return snapshot.shards.get((suite, index)) or ShardEvidence(suite, index)
+
+
+def _known(evidence: ShardEvidence) -> str:
+    return f"{evidence.finals} of {evidence.collected or 0} collected tests have an outcome"
+
+
+def _no_pods(suite: PlannedSuite, snapshot: Snapshot, now: float) -> str | None:
+    job = snapshot.job(suite.name)
+    if job is None or snapshot.pods_of("suite", suite.name) or now - job.created_at < REFUSED_PODS_SECONDS:
+        return None
+    message = snapshot.events.get(f"{SUITE_PREFIX.rstrip(':')}-{suite.name}")
+    if message is None:
+        return None
+    others = any(not pod.terminated for pod in snapshot.pods_of("suite"))
+    if others and "quota" in message:
+        return None  # the quota is freed when another suite ends
+    return f"no pod could be created for suite {suite.name}: {message}"
+
+
+def stuck(pod: PodView, orders: Orders, now: float) -> Judgement | None:
+    """A pod that cannot start, with the kubelet's own words."""
+    age = now - pod.created_at
+    for container in pod.containers:
+        reason, said = container.waiting_reason, container.waiting_message
+        message = f"pod {pod.name}, image {container.image!r}: {said or reason}"
+        if reason in IMAGE_REASONS:
+            return Judgement(State.ERROR, "InvalidImage", message)
+        if reason in PULL_REASONS and age > orders.image_pull_seconds:
+            return Judgement(State.ERROR, "ImagePullFailed", f"{message} (tried for {age:.0f} s)")
+        if reason in CONFIG_REASONS and age > CONFIG_GRACE_SECONDS:
+            return Judgement(State.ERROR, "ContainerRefused", message)
+    return None
