@@ -1,0 +1,57 @@
+"""`python3 -m images build | list | archives [NAME...]`."""
+
+import argparse
+import sys
+
+from images.build import Workshop
+from images.builders import builder_for
+from images.errors import ImageError
+from images.settings import from_environment
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0, or 1 with one message on stderr."""
+    parser = argparse.ArgumentParser(prog="python3 -m images", description="Build Seatrial's container images.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in {
+        "build": "build what has changed, and print the path of each archive",
+        "list": "print reference, size and state of each image",
+        "archives": "print the path of each archive; fails when one is not built",
+    }.items():
+        commands.add_parser(name, help=text).add_argument("names", metavar="NAME", nargs="*", help="default: all images")
+    chosen = parser.parse_args(arguments)
+    try:
+        settings = from_environment()
+        workshop = Workshop(settings, builder_for(settings), lambda line: print(line, file=sys.stderr, flush=True))
+        if chosen.command == "build":
+            lines = [str(archive.path) for archive in workshop.build(chosen.names)]
+        elif chosen.command == "list":
+            lines = table(workshop, chosen.names)
+        else:
+            lines = paths(workshop, chosen.names)
+    except ImageError as error:
+        print(f"images: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(lines))
+    return 0
+
+
+def table(workshop: Workshop, names: list[str]) -> list[str]:
+    rows = [("IMAGE", "SIZE", "ARCHIVE")]
+    for archive in workshop.archives(names):
+        size = f"{archive.bytes / 1e6:.0f} MB" if archive.exists else "-"
+        rows.append((archive.reference, size, str(archive.path) if archive.exists else f"python3 -m images build {archive.name}"))
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    return [f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]}" for row in rows]
+
+
+def paths(workshop: Workshop, names: list[str]) -> list[str]:
+    archives = workshop.archives(names)
+    missing = [archive.name for archive in archives if not archive.exists]
+    if missing:
+        raise ImageError(f"not built yet, or out of date: {', '.join(missing)}. Run: python3 -m images build {' '.join(missing)}")
+    return [str(archive.path) for archive in archives]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
