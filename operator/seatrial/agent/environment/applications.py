@@ -1,0 +1,46 @@
+"""The applications of a run: each is asked in the way that its specification names.
+
+Their names do not exist for a while: they are created once the services are ready.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seatrial.agent.environment.input import Application, HttpReady, ResolvesReady, TcpReady
+from seatrial.agent.environment.network import Reachability, resolve
+from seatrial.agent.environment.outcomes import NotReadyError
+
+if TYPE_CHECKING:
+    from seatrial.agent.environment.attempts import Attempt
+
+HTTP_SECONDS = 1.0
+_READY = range(200, 400)
+
+
+def application_attempt(application: Application) -> tuple[Attempt, str]:
+    """The check, which raises NotReadyError, and what it expects to see."""
+    name = application.name
+    match application.ready:
+        case HttpReady(path, port):
+            # Here and not above: see http_client.
+            from seatrial.agent.environment.http_client import request  # noqa: PLC0415
+
+            url = f"http://{name}:{port}{path}"
+            reachable = Reachability(name, port)
+
+            async def check() -> None:
+                await reachable.check()
+                answer = await request("GET", url, seconds=HTTP_SECONDS)
+                if answer.status not in _READY:
+                    raise NotReadyError(f"GET {url} answered HTTP {answer.status}: {answer.text}")
+
+            return check, f"2xx or 3xx to GET {url} within {HTTP_SECONDS:g} s"
+        case TcpReady(port):
+            return Reachability(name, port).connect, f"an accepted connection at {name}:{port}"
+        case ResolvesReady():
+
+            async def check_name() -> None:
+                await resolve(name)
+
+            return check_name, f"the name {name} to resolve, which it does once the pod is ready"

@@ -1,0 +1,149 @@
+"""The input of the environment pod: environment.json and the connection variables.
+
+Dataclasses, because importing pydantic and building its models takes 80 ms before the first check.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+T = TypeVar("T")
+
+
+class InputError(Exception):
+    """The input cannot be used; the message names the member or the variable."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A Kafka topic to create."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A backing service; what is not for its kind is empty."""
+
+    kind: str
+    name: str
+    topics: tuple[Topic, ...] = ()
+    schema_registry: bool = False
+    init_sql: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HttpReady:
+    """Ready when GET answers 2xx or 3xx."""
+
+    path: str
+    port: int
+
+
+@dataclass(frozen=True)
+class TcpReady:
+    """Ready when a connection is accepted."""
+
+    port: int
+
+
+@dataclass(frozen=True)
+class ResolvesReady:
+    """Ready when the name resolves."""
+
+
+@dataclass(frozen=True)
+class Application:
+    """A system under test; its name is its host name."""
+
+    name: str
+    ready: HttpReady | TcpReady | ResolvesReady
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Everything to wait for, and how long in all (seconds from the start of the process)."""
+
+    deadline_seconds: float
+    gate_port: int
+    services: tuple[Service, ...]
+    applications: tuple[Application, ...]
+
+
+def read_environment(path: Path) -> Environment:
+    """Read environment.json. Raises InputError."""
+    try:
+        data = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}") from None
+    return parse_environment(data)
+
+
+def parse_environment(data: Any) -> Environment:
+    """Parse the content of environment.json. Raises InputError."""
+    return Environment(
+        deadline_seconds=float(_member(data, "deadlineSeconds", (int, float))),
+        gate_port=_member(data, "gatePort", int),
+        services=tuple(map(_service, _member(data, "services", list))),
+        applications=tuple(map(_application, _member(data, "applications", list))),
+    )
+
+
+def variable(variables: Mapping[str, str], name: str) -> str:
+    """A connection variable. Raises InputError when it is not set."""
+    try:
+        return variables[name]
+    except KeyError:
+        raise InputError(f"the connection variable {name} is not set") from None
+
+
+def _service(data: Any) -> Service:
+    return Service(
+        kind=_member(data, "kind", str),
+        name=_member(data, "name", str),
+        topics=tuple(map(_topic, _member(data, "topics", list, []))),
+        schema_registry=_member(data, "schemaRegistry", bool, default=False),
+        init_sql=tuple(_member(data, "initSQL", list, [])),
+    )
+
+
+def _topic(data: Any) -> Topic:
+    return Topic(
+        name=_member(data, "name", str),
+        partitions=_member(data, "partitions", int, 1),
+        config=_member(data, "config", dict, {}),
+    )
+
+
+def _application(data: Any) -> Application:
+    name = _member(data, "name", str)
+    match _member(data, "ready", dict):
+        case {"http": {"path": str(path), "port": int(port)}}:
+            return Application(name, HttpReady(path, port))
+        case {"tcp": {"port": int(port)}}:
+            return Application(name, TcpReady(port))
+        case {"resolves": {}}:
+            return Application(name, ResolvesReady())
+        case other:
+            raise InputError(
+                f"the check {json.dumps(other)} of the application {name} is none of http, tcp and resolves"
+            )
+
+
+def _member(data: Any, name: str, kind: type[T] | tuple[type[T], ...], default: T | None = None) -> T:
+    if not isinstance(data, dict):
+        raise InputError(f"expected an object with the member {name}, found {json.dumps(data)[:100]}")
+    value = data.get(name, default)
+    if not isinstance(value, kind):
+        raise InputError(f"the member {name} is missing or of the wrong type in {json.dumps(data)[:100]}")
+    return value
