@@ -1,0 +1,67 @@
+"""Each example does what its comment says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from .kubectl import ROOT
+
+if TYPE_CHECKING:
+    from .kubectl import Tenant
+
+pytestmark = pytest.mark.e2e
+
+EXAMPLES = {
+    "quickstart": ("Passed", {"total": 4, "passed": 4}),
+    "red": (
+        "Failed",
+        {"total": 6, "passed": 2, "failed": 1, "errors": 1, "skipped": 1, "xfailed": 1, "flaky": 1},
+    ),
+    "all-services": ("Passed", {"total": 5, "passed": 5}),
+    "position-manager": ("Passed", {"failed": 0, "errors": 0, "skipped": 0, "notRun": 0}),
+}
+
+
+def load(name: str) -> list[dict[str, Any]]:
+    return [item for item in yaml.safe_load_all((ROOT / "examples" / f"{name}.yaml").read_text()) if item]
+
+
+def test_every_example_is_tested() -> None:
+    assert {path.stem for path in Path(ROOT / "examples").glob("*.yaml")} == set(EXAMPLES)
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_example(name: str, tenant: Tenant) -> None:
+    phase, counts = EXAMPLES[name]
+    tenant.apply(*load(name))
+    run = tenant.finished(name, seconds=300)
+    status = run["status"]
+    assert status["phase"] == phase, yaml.safe_dump(status)
+    assert {key: status["summary"][key] for key in counts} == counts, yaml.safe_dump(status)
+    assert status["summary"]["total"] > 0
+    assert all(service["ready"] for service in status["services"])
+    recorded = [test for item in tenant.slices(name) for test in item.get("tests", []) if test.get("final", True)]
+    assert len(recorded) == status["summary"]["total"]
+
+
+def test_failures_are_explained(tenant: Tenant) -> None:
+    tenant.apply(*load("red"))
+    status = tenant.finished("red")["status"]
+    failures = {failure["id"].split("::")[1]: failure for failure in status["failures"]}
+    assert set(failures) == {"test_fails", "test_errors"}
+    assert "the position is not delta-neutral" in failures["test_fails"]["message"]
+    assert failures["test_fails"]["location"].startswith("test_outcomes.py:")
+    assert "the exchange does not answer" in failures["test_errors"]["message"]
+    assert failures["test_errors"]["outcome"] == "error"
+    tests = {test["id"].split("::")[1]: test for test in status["tests"]}
+    assert tests["test_is_flaky"] | {"durationSeconds": 0} == {
+        "suite": "outcomes",
+        "id": "test_outcomes.py::test_is_flaky",
+        "outcome": "passed",
+        "attempts": 2,
+        "durationSeconds": 0,
+    }
