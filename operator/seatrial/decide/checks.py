@@ -143,9 +143,9 @@ CHECKS: tuple[Callable[[Facts], Judgement | None], ...] = (
     _refused,
     _environment_deleted,
     _service_died,
-    suites_ended,
-    _environment_failed,
+    _environment_failed,  # before what came of it: suites give up when the gate does not open
     _pods_stuck,
+    suites_ended,
     _application_died,
     _application_refused,
     _environment_pod_died,
