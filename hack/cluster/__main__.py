@@ -18,11 +18,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 when it worked (`status`: when the cluster is healthy), 1 with a message otherwise."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    flavour = os.environ.get("CLUSTER") or "node"
     try:
-        if flavour not in KINDS:
-            raise ClusterError(f"CLUSTER is {flavour!r}; expected one of: {', '.join(KINDS)} (or unset, which means node)")
-        return _run(options, this_checkout(), with_kind=flavour == "kind")
+        return _run(options, this_checkout(), with_kind=_with_kind())
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
@@ -30,10 +27,17 @@ def main(arguments: list[str] | None = None) -> int:
     return 1
 
 
+def _with_kind() -> bool:
+    flavour = os.environ.get("CLUSTER") or "node"
+    if flavour not in KINDS:
+        raise ClusterError(f"CLUSTER is {flavour!r}; expected one of: {', '.join(KINDS)} (or unset, which means node)")
+    return flavour == "kind"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python3 -m hack.cluster",
-        description="A real one-node Kubernetes for this checkout. CLUSTER=kind uses kind (and Docker) instead of the own node.",
+        description="A real one-node Kubernetes for this checkout; CLUSTER=kind uses kind (and Docker) instead.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="build what is missing, start, wait until a pod has run and a name has resolved")
@@ -66,6 +70,8 @@ def _run(options: argparse.Namespace, layout: Layout, *, with_kind: bool) -> int
         case "build":
             for program, path in build.build().items():
                 print(f"{program}: {path}")
+        case unknown:
+            raise ClusterError(f"unknown command {unknown}")
     return 0 if healthy else 1
 
 

@@ -76,12 +76,12 @@ class Api:
         return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
     def _connect(self, timeout: float | None = None) -> http.client.HTTPSConnection:
-        return http.client.HTTPSConnection("127.0.0.1", self._port, context=self._context, timeout=timeout or self._timeout)
+        return http.client.HTTPSConnection(
+            "127.0.0.1", self._port, context=self._context, timeout=timeout or self._timeout
+        )
 
     @staticmethod
-    def _send(
-        connection: http.client.HTTPSConnection, method: str, path: str, body: Any
-    ) -> http.client.HTTPResponse:
+    def _send(connection: http.client.HTTPSConnection, method: str, path: str, body: Any) -> http.client.HTTPResponse:
         content = None if body is None else json.dumps(body).encode()
         connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
         return connection.getresponse()

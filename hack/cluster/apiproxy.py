@@ -1,7 +1,7 @@
 """Carries connections from a loopback port of the machine to the API server inside the node's network namespace.
 
-A socket belongs to the namespace it was made in: the listening one is made outside and handed down, so this process accepts
-connections from outside while it dials inside, and it dies with the node.
+A socket belongs to the namespace it was made in: the listening one is made outside and handed down, so this process
+accepts connections from outside while it dials inside, and it dies with the node.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Leg(asyncio.Protocol):
         if self.peer and self.peer.transport:
             self.peer.transport.resume_reading()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
         if self.peer and self.peer.transport:
             self.peer.transport.close()
 

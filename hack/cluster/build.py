@@ -36,7 +36,9 @@ class GoModule:
         return SOURCES / self.name
 
     def version(self) -> str:
-        found = re.search(rf"^\s*(?:require )?{re.escape(self.upstream)} (v\S+)", (self.sources / "go.mod").read_text(), re.M)
+        found = re.search(
+            rf"^\s*(?:require )?{re.escape(self.upstream)} (v\S+)", (self.sources / "go.mod").read_text(), re.MULTILINE
+        )
         if found is None:
             raise ClusterError(f"{self.sources / 'go.mod'} does not require {self.upstream}")
         return found.group(1)
@@ -50,12 +52,25 @@ class GoModule:
 
 
 def _kubernetes_stamps() -> tuple[str, ...]:
-    values = ("gitVersion={version}", "gitMajor={major}", "gitMinor={minor}", "gitTreeState=archive", "gitCommit=unknown")
+    values = (
+        "gitVersion={version}",
+        "gitMajor={major}",
+        "gitMinor={minor}",
+        "gitTreeState=archive",
+        "gitCommit=unknown",
+    )
     packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
     return tuple(f"{p}.{v}" for p in packages for v in (*values, "buildDate=1970-01-01T00:00:00Z"))
 
 
-KUBERNETES_PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
+KUBERNETES_PROGRAMS = (
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "kubectl",
+)
 
 MODULES = (
     GoModule("etcd", "go.etcd.io/etcd/server/v3", {"etcd": "go.etcd.io/etcd/server/v3"}),
@@ -97,7 +112,9 @@ def build(modules: tuple[GoModule, ...] = MODULES) -> dict[str, Path]:
 
 def _toolchain() -> str:
     if shutil.which("go") is None:
-        raise ClusterError("the programs of the cluster are built with Go, but no `go` was found in PATH; install Go 1.26")
+        raise ClusterError(
+            "the programs of the cluster are built with Go, but no `go` was found in PATH: install Go 1.26"
+        )
     return run(["go", "env", "GOVERSION", "GOOS", "GOARCH"])
 
 
@@ -117,7 +134,9 @@ def _build_module(module: GoModule, toolchain: str) -> Path:
     target = binaries / f"{module.name}-{inputs_digest(module, toolchain)}"
     if target.is_dir():
         return target
-    with locking.exclusive(binaries / f"{module.name}.lock", lambda: _say(f"waiting: another build of {module.name} runs")):
+    with locking.exclusive(
+        binaries / f"{module.name}.lock", lambda: _say(f"waiting: another build of {module.name} runs")
+    ):
         if target.is_dir():
             return target
         scratch = Path(tempfile.mkdtemp(prefix=f"{module.name}-building-", dir=binaries))
@@ -141,21 +160,26 @@ def _compile(module: GoModule, directory: Path) -> None:
     _say(f"building {module.name} {module.version()} ({', '.join(names)})")
     with log.open("w") as sink:
         process = subprocess.Popen(
-            command, cwd=module.sources, env=environment, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT
+            command,
+            cwd=module.sources,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
         )
         try:
-            while True:
+            while process.returncode is None:
                 try:
-                    status = process.wait(HEARTBEAT_SECONDS)
-                    break
+                    process.wait(HEARTBEAT_SECONDS)
                 except subprocess.TimeoutExpired:
                     _say(f"  still building {module.name}: {time.monotonic() - begun:.0f} s")
-        except BaseException:
-            process.kill()
+        finally:
+            process.kill()  # only if the wait was interrupted; otherwise it has ended
             process.wait()
-            raise
-    if status:
-        raise ClusterError(f"`go build` of {module.name} in {module.sources} exited with status {status}:\n{tail(log)}")
+    if process.returncode:
+        raise ClusterError(
+            f"`go build` of {module.name} in {module.sources} exited with status {process.returncode}:\n{tail(log)}"
+        )
     log.unlink()
     _say(f"built {module.name} in {time.monotonic() - begun:.0f} s")
 

@@ -1,7 +1,7 @@
 """The cgroup subtree that holds the whole cluster: its processes under `node`, the pods under `kubepods`.
 
-Version 1 has a tree per controller, version 2 has one tree; both are found in the mount table. Everything of the cluster runs
-inside, so the subtree is also how the cluster is found and stopped.
+Version 1 has a tree per controller, version 2 has one tree; both are found in the mount table. Everything of the
+cluster runs inside, so the subtree is also how the cluster is found and stopped.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Hierarchies:
 
 
 def parse_mounts(table: str) -> Hierarchies:
-    """Read a mountinfo table; beside version 1 there may be a version 2 tree without controllers (hybrid), which counts too."""
+    """Read a mountinfo table; a version 2 tree without controllers beside version 1 (hybrid) counts too."""
     mounts: dict[str, list[Path]] = {"cgroup": [], "cgroup2": []}
     for line in table.splitlines():
         fields, _, source = line.partition(" - ")
@@ -67,7 +67,11 @@ def create(name: str, found: Hierarchies) -> None:
 def _inherit_cpuset(group: Path) -> None:
     """A new version 1 cpuset is empty and takes no process until it has been filled."""
     for file in ("cpuset.cpus", "cpuset.mems"):
-        if (group / file).exists() and (group.parent / "cpuset.cpus").exists() and not (group / file).read_text().strip():
+        if (
+            (group / file).exists()
+            and (group.parent / "cpuset.cpus").exists()
+            and not (group / file).read_text().strip()
+        ):
             (group / file).write_text((group.parent / file).read_text())
 
 

@@ -137,6 +137,7 @@ def _identity_flags(layout: Layout, identity: pki.Identity) -> tuple[str, ...]:
         f"--kubeconfig={path}",
         f"--authentication-kubeconfig={path}",
         f"--authorization-kubeconfig={path}",
+        "--authentication-skip-lookup",  # this API server publishes no authority for front proxies to look up
         "--leader-elect=false",
         "--bind-address=127.0.0.1",
     )

@@ -27,7 +27,7 @@ POLICY_PLUGIN = "network-policy-hold"
 
 
 def containerd(layout: Layout) -> str:
-    """containerd's settings (version 2 of the format)."""
+    """Settings of containerd (version 2 of the format)."""
     state = layout.state
     return f"""\
 version = 2

@@ -41,7 +41,10 @@ def _import(socket: Path, archive: Path) -> None:
     """`ctr` gets an archive in which every image has containerd's name annotation, whoever wrote it."""
     process = subprocess.Popen(
         _ctr(socket, "images", "import", "-"),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=False,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=False,
     )
     assert process.stdin is not None  # noqa: S101 - asked for above
     try:

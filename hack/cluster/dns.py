@@ -107,7 +107,7 @@ def _deployment() -> dict[str, Any]:
         "securityContext": {
             "runAsNonRoot": True,
             "seccompProfile": {"type": "RuntimeDefault"},
-            # Port 53 in the pod as well: network policies are judged after the Service's translation, and ask for port 53.
+            # Port 53 in the pod as well: policies ask for port 53 and are judged after the Service's translation.
             "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
         },
         "containers": [container],

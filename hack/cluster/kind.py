@@ -24,7 +24,19 @@ def up(layout: Layout) -> None:
     """Create the cluster unless it is there, and write its kubeconfig."""
     _require("kind", "docker")
     if NAME not in run(["kind", "get", "clusters"]).split():
-        _show(["kind", "create", "cluster", "--name", NAME, "--config", str(layout.checkout / "kind-config.yaml"), "--wait", WAIT])
+        _show(
+            [
+                "kind",
+                "create",
+                "cluster",
+                "--name",
+                NAME,
+                "--config",
+                str(layout.checkout / "kind-config.yaml"),
+                "--wait",
+                WAIT,
+            ]
+        )
     layout.kubeconfig.parent.mkdir(exist_ok=True)
     layout.kubeconfig.touch(mode=0o600)
     layout.kubeconfig.write_text(run(["kind", "get", "kubeconfig", "--name", NAME]))
@@ -38,7 +50,7 @@ def down(layout: Layout) -> None:
 
 
 def load(archives: Sequence[Path]) -> None:
-    """kind compares nothing: every archive is imported."""
+    """Import every archive: kind compares nothing."""
     _require("kind", "docker")
     for archive in archives:
         if not archive.exists():
@@ -48,19 +60,24 @@ def load(archives: Sequence[Path]) -> None:
 
 def images() -> None:
     _require("docker")
-    references = run(["docker", "exec", NODE_CONTAINER, "ctr", "--namespace", "k8s.io", "images", "list", "--quiet"]).split()
+    references = run(
+        ["docker", "exec", NODE_CONTAINER, "ctr", "--namespace", "k8s.io", "images", "list", "--quiet"]
+    ).split()
     print("\n".join(sorted(name for name in references if not name.startswith("sha256:") and "@" not in name)))
 
 
 def status(layout: Layout) -> bool:
     _require("kind", "docker")
     there = NAME in run(["kind", "get", "clusters"]).split()
-    print(f"kind cluster {NAME}: {f'running, KUBECONFIG={layout.kubeconfig}' if there else 'not there; create it with up'}")
+    how = (
+        f"running, KUBECONFIG={layout.kubeconfig}" if there else "not there; create it with: python3 -m hack.cluster up"
+    )
+    print(f"kind cluster {NAME}: {how}")
     return there
 
 
 def path(program: str) -> str:
-    """kind's users have their own kubectl and helm."""
+    """Where the user's own program is: with kind nothing is built here."""
     found = shutil.which(program)
     if found is None:
         raise ClusterError(f"{program} was not found in PATH; with CLUSTER=kind it is not built here")

@@ -1,4 +1,4 @@
-"""Where everything lives and what it is called; two checkouts on one machine share nothing but the cache of built binaries."""
+"""Where everything lives and what it is called; two checkouts on one machine share only the cache of built binaries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PORT_RANGE = range(20000, 30000)
 
 
 def cache_directory() -> Path:
-    """Folder of built binaries and images, shared by all checkouts: $SEATRIAL_CACHE, or seatrial/ in the XDG cache folder."""
+    """Folder of built binaries and images for all checkouts: $SEATRIAL_CACHE, or seatrial/ in the XDG cache folder."""
     if own := os.environ.get("SEATRIAL_CACHE"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seatrial"

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
-import socket
-import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hack.cluster import build, cgroups, config, containerd, locking, mounts, nodeimages, pki, sysctl, tools
+from hack.cluster import build, cgroups, config, containerd, launch, locking, nodeimages, pki, sysctl, tools
 from hack.cluster.api import Api
 from hack.cluster.errors import ClusterError
 from hack.cluster.layout import NODE_NAME
-from hack.cluster.processes import tail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from hack.cluster.layout import Layout
 
@@ -40,16 +36,22 @@ def up(layout: Layout) -> None:
             return
         if leftovers := _leftovers(layout):
             why = f" ({layout.failure.read_text().splitlines()[0]})" if layout.failure.exists() else ""
-            print(f"repairing: an earlier cluster of this checkout is broken{why}: {leftovers}; stopping it and starting anew")
+            print(
+                f"repairing: an earlier cluster of this checkout is broken{why}: {leftovers}; starting anew", flush=True
+            )
             _destroy(layout)
         tools.require_node_tools()
         programs = build.build(build.NODE_MODULES)
         archives = [nodeimages.pause_archive(), nodeimages.coredns_archive(programs["coredns"])]
         try:
-            _start(layout, programs, archives)
+            launch.launch(layout, programs, archives)
         except BaseException:
             _destroy(layout)
             raise
+        _write_kubeconfig(layout)
+        if hint := sysctl.inotify_hint():
+            print(hint)
+        print(f"the cluster is running: KUBECONFIG={layout.kubeconfig}")
 
 
 def down(layout: Layout) -> None:
@@ -93,8 +95,11 @@ def status(layout: Layout) -> bool:
     ready = api.node_ready(NODE_NAME)
     pods = [item["status"].get("phase") for item in api.get("/api/v1/pods")["items"]]
     version = api.get("/version")["gitVersion"]
-    print(f"Kubernetes {version} at https://127.0.0.1:{port}, up {_age(facts)}, node {'Ready' if ready else 'NOT Ready'}")
-    print(f"pods: {pods.count('Running')} running of {len(pods)}; images: {len(containerd.image_digests(layout.containerd_socket))}")
+    print(
+        f"Kubernetes {version} at https://127.0.0.1:{port}, up {_age(facts)}, node {'Ready' if ready else 'NOT Ready'}"
+    )
+    images_there = len(containerd.image_digests(layout.containerd_socket))
+    print(f"pods: {pods.count('Running')} running of {len(pods)}; images: {images_there}")
     print(f"export KUBECONFIG={layout.kubeconfig}; logs of the components: {layout.logs}")
     return ready
 
@@ -115,7 +120,9 @@ def require_running(layout: Layout) -> None:
 
 
 def _locked(layout: Layout) -> contextlib.AbstractContextManager[None]:
-    return locking.exclusive(layout.lock, lambda: print("waiting for another `up` or `down` of this checkout", flush=True))
+    return locking.exclusive(
+        layout.lock, lambda: print("waiting for another `up` or `down` of this checkout", flush=True)
+    )
 
 
 def _facts(layout: Layout) -> dict[str, Any]:
@@ -159,82 +166,12 @@ def _destroy(layout: Layout) -> None:
     cgroups.destroy(layout.cgroup, cgroups.hierarchies())
     for directory in reversed(_facts(layout).get("mount_points", [])):
         with contextlib.suppress(OSError):  # in use by somebody else by now
-            os.rmdir(directory)
+            Path(directory).rmdir()
     if layout.state.exists():
         shutil.rmtree(layout.state)
     with contextlib.suppress(OSError):
         layout.state.parent.rmdir()
     layout.kubeconfig.unlink(missing_ok=True)
-
-
-def _start(layout: Layout, programs: dict[str, Path], archives: list[Path]) -> None:
-    layout.state.mkdir(mode=0o700, parents=True)
-    shutil.rmtree(layout.logs, ignore_errors=True)
-    layout.logs.mkdir(parents=True)
-    layout.failure.unlink(missing_ok=True)
-    listener, port = _listen(layout)
-    read_end, write_end = os.pipe()
-    mount_points = mounts.mount_points_to_make()
-    with listener, layout.node_file.open("w") as node_file, os.fdopen(read_end) as reports:
-        fcntl.flock(node_file, fcntl.LOCK_EX)
-        json.dump({"port": port, "started": time.time(), "mount_points": [str(path) for path in mount_points]}, node_file)
-        node_file.flush()
-        for path in mount_points:
-            path.mkdir(parents=True)
-        settings = {
-            "programs": {name: str(path) for name, path in programs.items()},
-            "archives": [str(path) for path in archives],
-            "listener": listener.fileno(),
-            "report": write_end,
-        }
-        command = ["unshare", *NAMESPACES, "--fork", "--kill-child", "--mount-proc", sys.executable, "-m", "hack.cluster.node"]
-        own_log = layout.logs / "node.log"
-        with own_log.open("wb") as sink:
-            process = subprocess.Popen(
-                [*command, str(layout.checkout), json.dumps(settings)],
-                cwd=layout.checkout, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
-                pass_fds=(listener.fileno(), write_end, node_file.fileno()), start_new_session=True,
-            )
-        os.close(write_end)
-        _follow(reports, own_log)
-    _write_kubeconfig(layout)
-    if hint := sysctl.inotify_hint():
-        print(hint)
-    print(f"the cluster is running: KUBECONFIG={layout.kubeconfig}")
-    # The node goes on without us; nobody has to wait for it.
-    process.returncode = 0
-
-
-def _follow(reports: Any, own_log: Path) -> None:
-    """Print the node's progress until it is ready; ClusterError when it fails or dies."""
-    for line in reports:
-        message = json.loads(line)
-        if "step" in message:
-            print(f"{message['seconds']:6.1f} s  {message['step']}", flush=True)
-        elif "failed" in message:
-            raise ClusterError(f"the cluster did not start: {message['failed']}")
-        elif "ready" in message:
-            return
-    raise ClusterError(f"the node died while it started; the last lines of {own_log}:\n{tail(own_log)}")
-
-
-def _listen(layout: Layout) -> tuple[socket.socket, int]:
-    """A listening socket on the checkout's own loopback port, or on the next one that is free."""
-    tried = layout.ports()
-    for port in tried:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-            listener.listen(512)
-        except OSError:
-            listener.close()
-        else:
-            return listener, port
-    raise ClusterError(
-        f"all {len(tried)} loopback ports tried for the API server are in use ({tried[0]}, {tried[1]}, ...); "
-        "see who has them with: ss -ltnp"
-    )
 
 
 def _write_kubeconfig(layout: Layout) -> None:

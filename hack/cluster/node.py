@@ -61,8 +61,9 @@ class Supervisor:
         while not condition():
             self.check()
             if time.monotonic() > deadline:
+                log = self.log(blame)
                 raise ClusterError(
-                    f"{what} did not happen within {WAIT_SECONDS} s; the last lines of {self.log(blame)}:\n{tail(self.log(blame))}"
+                    f"{what} did not come within {WAIT_SECONDS} s; the last lines of {log}:\n{tail(log)}"
                 )
             time.sleep(POLL_SECONDS)
 
@@ -80,7 +81,9 @@ class Supervisor:
     def _epitaph(self, name: str, status: int) -> str:
         how = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
         after = time.monotonic() - self._begun
-        return f"{name} {how} {after:.1f} s after the start; the last lines of {self.log(name)}:\n{tail(self.log(name))}"
+        return (
+            f"{name} {how} {after:.1f} s after the start; the last lines of {self.log(name)}:\n{tail(self.log(name))}"
+        )
 
 
 class Node:
@@ -118,9 +121,13 @@ class Node:
         supervisor.start(components.kube_proxy(layout, programs))
         supervisor.start(components.api_proxy(self._listener), pass_fds=(self._listener,))
         for path, body in dns.objects():
-            supervisor.wait_for(f"the creation of {body['kind']} {body['metadata']['name']}", "kube-apiserver", _creates(api, path, body))
+            supervisor.wait_for(
+                f"the creation of {body['kind']} {body['metadata']['name']}",
+                "kube-apiserver",
+                _creates(api, path, body),
+            )
         images()
-        supervisor.wait_for("that the node is Ready", "kubelet", lambda: api.node_ready(NODE_NAME))
+        supervisor.wait_for("the node's condition Ready", "kubelet", lambda: api.node_ready(NODE_NAME))
         self._say("the node is Ready")
         name = f"kubernetes.default.svc.{CLUSTER_DOMAIN}"
         supervisor.wait_for(f"an answer of the cluster's DNS for {name}", "kubelet", lambda: dns.resolves(name))

@@ -8,10 +8,12 @@ import json
 import platform
 import tarfile
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from hack.cluster.errors import ClusterError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAME_ANNOTATION = "io.containerd.image.name"
 REF_ANNOTATION = "org.opencontainers.image.ref.name"
@@ -44,7 +46,11 @@ def write_archive(image: Image, target: Path) -> None:
     def add(media_type: str, content: bytes) -> dict[str, Any]:
         digest = hashlib.sha256(content).hexdigest()
         blobs[digest] = content
-        return {"mediaType": f"application/vnd.oci.image.{media_type}", "digest": f"sha256:{digest}", "size": len(content)}
+        return {
+            "mediaType": f"application/vnd.oci.image.{media_type}",
+            "digest": f"sha256:{digest}",
+            "size": len(content),
+        }
 
     layer_descriptor = add("layer.v1.tar", layer)
     config = {
@@ -70,7 +76,7 @@ def write_archive(image: Image, target: Path) -> None:
 
 
 def read_archive(path: Path) -> list[ArchivedImage]:
-    """The images in an archive; the full name is looked for in containerd's annotation, then in the OCI one."""
+    """The images in an archive, with their full names."""
     index = _index(path)
     found = []
     for entry in index.get("manifests", []):
@@ -88,7 +94,7 @@ def read_archive(path: Path) -> list[ArchivedImage]:
 
 
 def copy_named(path: Path, sink: IO[bytes]) -> None:
-    """Copy an archive to `sink` with containerd's name annotation on every image (other builders write only OCI's)."""
+    """Copy an archive to `sink` with containerd's name annotation on every image."""
     index = _index(path)
     for entry in index.get("manifests", []):
         annotations = entry.setdefault("annotations", {})
@@ -105,15 +111,21 @@ def _index(path: Path) -> dict[str, Any]:
     try:
         with tarfile.open(path) as archive:
             name = "index.json" if "index.json" in archive.getnames() else "./index.json"
-            member = archive.extractfile(name)
-            if member is None:
-                raise KeyError(name)
-            index: dict[str, Any] = json.load(member)
+            index: dict[str, Any] = json.loads(_content(archive, name))
             return index
     except FileNotFoundError:
         raise ClusterError(f"image archive {path} does not exist") from None
     except (tarfile.TarError, KeyError, ValueError) as error:
-        raise ClusterError(f"{path} is no OCI image archive ({error}); expected a tar file with an index.json") from None
+        raise ClusterError(
+            f"{path} is no OCI image archive ({error}); expected a tar file with an index.json"
+        ) from None
+
+
+def _content(archive: tarfile.TarFile, name: str) -> bytes:
+    member = archive.extractfile(name)
+    if member is None:
+        raise KeyError(name)
+    return member.read()
 
 
 def _layer(image: Image) -> bytes:

@@ -30,7 +30,13 @@ class Identity:
     alternative_names: tuple[str, ...] = ()
 
 
-_API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{CLUSTER_DOMAIN}", "localhost")
+_API_NAMES = (
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    f"kubernetes.default.svc.{CLUSTER_DOMAIN}",
+    "localhost",
+)
 _API_ADDRESSES = ("127.0.0.1", API_SERVICE_ADDRESS, NODE_ADDRESS)
 
 API_SERVER = Identity(
@@ -54,9 +60,11 @@ IDENTITIES = (API_SERVER, ADMIN, CONTROLLER_MANAGER, SCHEDULER, PROXY, KUBELET)
 
 
 def issue_all(directory: Path) -> None:
-    """Write NAME.key and NAME.crt of the authority and of every identity, and the key pair of service account tokens."""
+    """Write NAME.key and NAME.crt for the authority and all identities, and the service accounts' key pair."""
     directory.mkdir(mode=0o700, parents=True)
-    authority = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,digitalSignature\nsubjectKeyIdentifier=hash\n"
+    authority = (
+        "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,digitalSignature\nsubjectKeyIdentifier=hash\n"
+    )
     _request(directory, AUTHORITY, "CN=cluster-authority\n", authority, ())
     key = directory / SERVICE_ACCOUNT_KEY
     run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-out", str(key)])
@@ -80,11 +88,8 @@ def _issue(directory: Path, identity: Identity) -> None:
 def _request(directory: Path, name: str, subject: str, extensions: str, signer: tuple[str, ...]) -> None:
     """Through a configuration of our own: the distribution's adds extensions that contradict these."""
     settings = directory / f"{name}.cnf"
-    settings.write_text(
-        f"[req]\nprompt=no\ndistinguished_name=subject\nx509_extensions=extensions\n[subject]\n{subject}[extensions]\n{extensions}"
-    )
+    sections = "[req]\nprompt=no\ndistinguished_name=subject\nx509_extensions=extensions\n"
+    settings.write_text(f"{sections}[subject]\n{subject}[extensions]\n{extensions}")
     key, certificate = directory / f"{name}.key", directory / f"{name}.crt"
-    run(
-        ["openssl", "req", "-x509", *CURVE, "-days", DAYS, "-config", str(settings), *signer]
-        + ["-keyout", str(key), "-out", str(certificate)]
-    )
+    output = ("-keyout", str(key), "-out", str(certificate))
+    run(["openssl", "req", "-x509", *CURVE, "-days", DAYS, "-config", str(settings), *signer, *output])

@@ -17,7 +17,8 @@ KUBELET_SETTINGS = (
     "kernel/keys/root_maxkeys",
     "kernel/keys/root_maxbytes",
 )
-# Everything else without a namespace is read-only: an unforeseen writer fails loudly. net/ belongs to the node's namespace.
+# Everything else without a namespace is read-only: an unforeseen writer fails loudly.
+# net/ belongs to the node's own namespace.
 READ_ONLY = ("vm", "kernel", "fs", "dev")
 NODE_SETTINGS = {
     "net/ipv4/ip_forward": "1",
@@ -56,6 +57,6 @@ def inotify_hint() -> str | None:
     if have >= ENOUGH_INOTIFY_INSTANCES:
         return None
     return (
-        f"note: fs.inotify.max_user_instances is {have}, and each followed log takes one; for more than about {have - 60} "
-        f"at once: sysctl -w fs.inotify.max_user_instances={ENOUGH_INOTIFY_INSTANCES}"
+        f"note: fs.inotify.max_user_instances is {have}, and each followed log takes one; for more than about "
+        f"{have - 60} at once: sysctl -w fs.inotify.max_user_instances={ENOUGH_INOTIFY_INSTANCES}"
     )

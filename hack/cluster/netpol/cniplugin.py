@@ -17,7 +17,7 @@ TRY_AGAIN_LATER = 11  # an error code of the CNI specification
 
 
 def install(target: Path) -> None:
-    """Write this file to `target` as an executable of the Python that runs now; isolated and without site it starts faster."""
+    """Write this file to `target` as an executable of the Python that runs now, isolated: that starts faster."""
     target.write_text(f"#!{sys.executable} -IS\n{Path(__file__).read_text()}")
     target.chmod(0o755)
 
@@ -38,7 +38,7 @@ def ask(command: str, settings: dict[str, Any], result: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """One CNI call: the command is in the environment, the configuration on standard input, the result on standard output."""
+    """One CNI call: command in the environment, configuration on standard input, result on standard output."""
     command = os.environ["CNI_COMMAND"]
     if command == "VERSION":
         print(json.dumps({"cniVersion": "0.4.0", "supportedVersions": ["0.3.1", "0.4.0", "1.0.0"]}))

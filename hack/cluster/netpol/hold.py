@@ -19,6 +19,8 @@ HOLD_SECONDS = 20.0
 
 
 class Server(socketserver.ThreadingUnixStreamServer):
+    """Listens on a unix socket: the plugin may run in any network namespace."""
+
     daemon_threads = True
     request_queue_size = 128
 
@@ -32,6 +34,8 @@ class Server(socketserver.ThreadingUnixStreamServer):
 
 
 class Handler(socketserver.StreamRequestHandler):
+    """One call of the plugin."""
+
     timeout = HOLD_SECONDS
 
     def handle(self) -> None:

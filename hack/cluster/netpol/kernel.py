@@ -1,4 +1,4 @@
-"""Putting a ruleset into the kernel: new sets first, then all chains in one commit, then the sets nobody uses any more."""
+"""Putting a ruleset into the kernel: new sets, then all chains in one commit, then the removal of unused sets."""
 
 from __future__ import annotations
 

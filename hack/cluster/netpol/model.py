@@ -10,6 +10,8 @@ FINISHED = ("Succeeded", "Failed")
 
 @dataclass(frozen=True)
 class NamedPort:
+    """A container port that policies may name."""
+
     name: str
     protocol: str
     number: int
@@ -28,12 +30,16 @@ class Pod:
 
 @dataclass(frozen=True)
 class Namespace:
+    """A namespace, for selectors over its labels."""
+
     name: str
     labels: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Policy:
+    """A NetworkPolicy with its spec as the API gives it."""
+
     namespace: str
     name: str
     spec: dict[str, Any]

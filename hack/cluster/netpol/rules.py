@@ -1,7 +1,8 @@
 """From the policies to packet filter rules; pure.
 
-Packets are judged in the mangle table (kube-proxy's chains in the filter table accept early), after a Service's translation:
-in FORWARD for pods, in INPUT for what pods send to the node. Traffic from the node to its pods is always allowed, as Kubernetes says.
+Packets are judged in the mangle table (kube-proxy's chains in the filter table accept early), after a Service's
+translation: in FORWARD for pods, in INPUT for what pods send to the node. Traffic from the node to its pods is always
+allowed, as Kubernetes says.
 """
 
 from __future__ import annotations
@@ -74,18 +75,26 @@ def compute(world: World, pod_network: str) -> Ruleset:
     isolated: dict[str, set[str]] = {direction.name: set() for direction in DIRECTIONS}
     allowed: dict[str, list[str]] = {direction.name: [] for direction in DIRECTIONS}
     for policy in sorted(world.policies, key=lambda policy: (policy.namespace, policy.name)):
-        own = [p for p in pods if p.namespace == policy.namespace and selects(policy.spec.get("podSelector") or {}, p.labels)]
+        own = [
+            p
+            for p in pods
+            if p.namespace == policy.namespace and selects(policy.spec.get("podSelector") or {}, p.labels)
+        ]
         for direction in DIRECTIONS:
             if not own or direction.name not in policy.directions():
                 continue
             isolated[direction.name].update(_addresses(own))
             own_match = ruleset.match("hash:ip", _addresses(own), direction.own_side)
             for rule in policy.spec.get(direction.rules) or []:
-                for peer_match, port_match in _alternatives(ruleset, world, policy.namespace, own, direction, rule):
+                for peer_match, port_match in _alternatives(
+                    ruleset, world, policy.namespace, own, direction=direction, rule=rule
+                ):
                     allowed[direction.name].append(" ".join(f"{own_match} {peer_match} {port_match}".split()))
     _dispatch(ruleset, pods, isolated, pod_network)
     for direction in DIRECTIONS:
-        ruleset.lines += [f"-A {direction.chain} {matches} -j RETURN" for matches in dict.fromkeys(allowed[direction.name])]
+        ruleset.lines += [
+            f"-A {direction.chain} {matches} -j RETURN" for matches in dict.fromkeys(allowed[direction.name])
+        ]
         ruleset.lines.append(f"-A {direction.chain} -j DROP")
     return ruleset
 
@@ -113,9 +122,9 @@ def _dispatch(ruleset: Ruleset, pods: list[Pod], isolated: dict[str, set[str]], 
 
 
 def _alternatives(
-    ruleset: Ruleset, world: World, namespace: str, own: list[Pod], direction: Direction, rule: dict[str, Any]
+    ruleset: Ruleset, world: World, namespace: str, own: list[Pod], *, direction: Direction, rule: dict[str, Any]
 ) -> list[tuple[str, str]]:
-    """Every combination of a peer match and a port match that `rule` allows; an absent list allows anyone, or any port."""
+    """Every pair of a peer match and a port match that `rule` allows; an absent list allows anyone, or any port."""
     peers = rule.get(direction.peers)
     if peers:
         peer_pods = _peer_pods(world, namespace, peers)
@@ -173,7 +182,9 @@ def _block_entries(block: dict[str, Any]) -> list[str]:
     """Entries of a hash:net set; IPv6 blocks have none: pods have IPv4 addresses only."""
     included = _networks([block["cidr"]])
     excluded = _networks(block.get("except") or [])
-    return [str(network) for network in included if network not in excluded] + [f"{network} nomatch" for network in excluded]
+    return [str(network) for network in included if network not in excluded] + [
+        f"{network} nomatch" for network in excluded
+    ]
 
 
 def _networks(blocks: list[str]) -> list[ipaddress.IPv4Network]:

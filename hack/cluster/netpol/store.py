@@ -85,7 +85,7 @@ class Store:
                 self._touch()
 
     def wait_for_change(self, since: int, seconds: float) -> None:
-        """Return when there is something newer than generation `since` and everything was listed, or after `seconds`."""
+        """Return when there is something newer than `since` and everything was listed, or after `seconds`."""
         with self._changed:
             self._changed.wait_for(lambda: self._generation > since and len(self._listed) == len(PATHS), seconds)
 

@@ -1,0 +1,3 @@
+module seatrial.dev/hack/cluster/tests/probe
+
+go 1.26.0
