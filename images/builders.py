@@ -155,8 +155,9 @@ class Buildah:
         return [*command, *job.options(), str(job.context)]
 
     def save(self, source: str, reference: str, archive: Path) -> None:
-        # Docker's archive format: its layers are not compressed, so neither writing nor loading spends time on that.
-        self._call(["buildah", "push", "--quiet", source, f"docker-archive:{archive}:{reference}"], doing=f"save {reference}")
+        # Layers are not compressed, so neither writing nor loading spends time on that.
+        command = ["buildah", "push", "--quiet", "--disable-compression", source, f"oci-archive:{archive}:{reference}"]
+        self._call(command, doing=f"save {reference}")
 
     def remove(self, references: Iterable[str]) -> None:
         for reference in references:
