@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from seatrial import metrics
 from seatrial.api import parse_spec
+from seatrial.api.applied import refuse_dropped_services
 from seatrial.apply import carry_out
 from seatrial.conditions import FALSE, TRUE
 from seatrial.decide import APPLICATIONS, Decision, Orders, decide
@@ -168,6 +169,7 @@ class Run:
         if self._plan is None or generation != self._planned_generation:
             try:
                 spec = parse_spec(body.get("spec") or {})
+                refuse_dropped_services(body["metadata"], spec.services)
                 self._plan = make_plan(self.id, spec, self._tools.settings, self._tools.inpod_files)
             except SpecError as error:
                 return Judgement(State.ERROR, "InvalidSpec", str(error))
