@@ -84,8 +84,8 @@ def read_archive(path: Path) -> list[ArchivedImage]:
         reference = annotations.get(NAME_ANNOTATION) or annotations.get(REF_ANNOTATION) or ""
         if "/" not in reference or ":" not in reference.rpartition("/")[2]:
             raise ClusterError(
-                f"{path} holds an image without a full name (seen: {reference or 'none'}, expected like localhost/app:1); "
-                "write the archive with the name, for example oci-archive:FILE:localhost/app:1"
+                f"{path} holds an image without a full name (seen: {reference or 'none'}; expected, for example: "
+                "localhost/app:1); name it when you write the archive: oci-archive:FILE:localhost/app:1"
             )
         found.append(ArchivedImage(reference, entry["digest"]))
     if not found:

@@ -1,4 +1,4 @@
-"""Walks a packet through computed rules the way the kernel would, so that tests can speak of packets instead of rules."""
+"""Walks a packet through computed rules as the kernel would, so that tests can speak of packets instead of rules."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _option(ruleset: Ruleset, word: str, rest: list[str], packet: Packet) -> boo
 
 
 def _in_set(addresses: AddressSet, sides: str, packet: Packet) -> bool:
-    address = packet.address(sides.split(",")[0])
+    address = packet.address(sides.partition(",")[0])
     if addresses.kind == "hash:ip":
         return address in addresses.entries
     if addresses.kind == "hash:ip,port":
@@ -90,7 +90,7 @@ def _in_set(addresses: AddressSet, sides: str, packet: Packet) -> bool:
     assert addresses.kind == "hash:net"
     best = None
     for entry in addresses.entries:  # the longest matching prefix decides
-        network = ipaddress.ip_network(entry.split()[0])
+        network = ipaddress.ip_network(entry.partition(" ")[0])
         if ipaddress.ip_address(address) in network and (best is None or network.prefixlen > best[0]):
             best = (network.prefixlen, "nomatch" not in entry)
     return best is not None and best[1]

@@ -38,7 +38,7 @@ class Traces:
 
 def namespaces_of(pid: int | str) -> set[str]:
     try:
-        return {os.readlink(f"/proc/{pid}/ns/{kind}") for kind in NAMESPACES}
+        return {str(Path(f"/proc/{pid}/ns/{kind}").readlink()) for kind in NAMESPACES}
     except OSError:  # it ended meanwhile
         return set()
 

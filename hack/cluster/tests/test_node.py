@@ -181,7 +181,7 @@ def test_network_policies_are_enforced(make_namespace: Callable[[], Kubectl]) ->
         "a/server > tcp:a/service:80": True,
     })  # fmt: skip
 
-    everyone = [{"podSelector": {}}]
+    everyone: list[dict[str, Any]] = [{"podSelector": {}}]
     first.apply(
         policy("same", policyTypes=["Ingress", "Egress"], ingress=[{"from": everyone}], egress=[{"to": everyone}])
     )

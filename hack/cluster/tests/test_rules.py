@@ -130,7 +130,9 @@ CASES: list[tuple[str, World, dict[Packet, bool]]] = [
     ("an exception of half the world", world(
         egress({"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["0.0.0.0/1"]}}]})
     ), {Packet(A1, A2, 80): False, Packet(A1, OUTSIDE, 80): True}),
-    ("an IPv6 block allows nothing", world(egress({"to": [{"ipBlock": {"cidr": "::/0"}}]})), {Packet(A1, A2, 80): False}),
+    ("an IPv6 block allows nothing", world(egress({"to": [{"ipBlock": {"cidr": "::/0"}}]})), {
+        Packet(A1, A2, 80): False,
+    }),
     ("pods of another namespace", world(ingress({"from": [
         {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "b"}}, "podSelector": {}}
     ]})), {Packet(B1, A2, 80): True, Packet(A1, A2, 80): False}),
@@ -166,10 +168,8 @@ def test_what_pods_send_to_the_node_is_egress() -> None:
 
 
 def test_same_content_gives_the_same_rules() -> None:
-    first, again = (
-        compute(world(SAME_NAMESPACE, TO_DNS), POD_NETWORK),
-        compute(world(SAME_NAMESPACE, TO_DNS), POD_NETWORK),
-    )
+    first = compute(world(SAME_NAMESPACE, TO_DNS), POD_NETWORK)
+    again = compute(world(SAME_NAMESPACE, TO_DNS), POD_NETWORK)
     assert first == again
     assert all(len(name) <= 31 for name in first.sets), "the kernel's limit for set names"
 
