@@ -61,7 +61,6 @@ _POSTGRES = Pick(
         "usr/lib/postgresql/15/lib/*.so",
         "usr/share/postgresql/15",
         "usr/share/zoneinfo",
-        "usr/lib/locale/C.utf8",
     ),
     # Just-in-time compilation would bring all of LLVM, and the tests' queries are short.
     drop=("usr/lib/postgresql/15/lib/llvmjit*", "usr/share/postgresql/15/man", "usr/share/zoneinfo/right"),
@@ -76,7 +75,6 @@ _PYTHON = Pick(
         "usr/share/python-wheels",
         "usr/share/zoneinfo",
         "usr/share/ca-certificates",
-        "usr/lib/locale/C.utf8",
         "etc/mime.types",
         # Wheels of compiled packages expect these two from the system.
         "usr/lib/*/libstdc++.so.6",

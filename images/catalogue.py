@@ -69,7 +69,7 @@ IMAGES: dict[str, Image] = {
             "dev",
             "seatrial",
             {"BASE": "python"},
-            inputs=("requirements/operator.lock", "operator/pyproject.toml", "operator/seatrial"),
+            inputs=("requirements/operator.lock", "operator/pyproject.toml", "operator/README.md", "operator/seatrial", "suites/kit"),
             network=True,
         ),
         Image("suite", "dev", "suite", {"BASE": "python"}, inputs=("requirements/suite.lock", "suites/kit"), network=True),
