@@ -7,11 +7,16 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from seatrial.records import clip
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_TEXT = 1024
 MAX_NAMES = 64
+MAX_NUMBER = 1e12
+FAILURES = frozenset({"SeedFailed", "ServiceNotReady", "ApplicationNotReady"})
+"""The reasons that the environment pod may give."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +70,16 @@ def fold_environment(state: EnvironmentState, line: bytes) -> EnvironmentState:
         case "failed":
             return replace(
                 state,
-                failed_reason=state.failed_reason or _text(event.get("reason"))[:64] or "EnvironmentFailed",
+                failed_reason=state.failed_reason or _reason(event.get("reason")),
                 failed_message=state.failed_message or _text(event.get("message")),
-                failed_name=state.failed_name or _text(event.get("name"))[:64],
+                failed_name=state.failed_name or _text(event.get("name"), 64),
             )
         case _:
             return state
 
 
 def _update(state: EnvironmentState, event: dict[str, Any], **changes: Any) -> EnvironmentState:
-    name = _text(event.get("name"))[:64]
+    name = _text(event.get("name"), 64)
     which = "applications" if event.get("kind") == "application" else "services"
     known = dict(getattr(state, which))
     if name not in known and len(known) >= MAX_NAMES:
@@ -85,11 +90,15 @@ def _update(state: EnvironmentState, event: dict[str, Any], **changes: Any) -> E
     return replace(state, services=known)
 
 
-def _text(value: Any) -> str:
-    return value[:MAX_TEXT] if isinstance(value, str) else ""
+def _reason(value: Any) -> str:
+    return value if isinstance(value, str) and value in FAILURES else "EnvironmentFailed"
+
+
+def _text(value: Any, limit: int = MAX_TEXT) -> str:
+    return clip(value, limit) if isinstance(value, str) else ""
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
-        return float(value)
-    return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        return None
+    return float(min(value, MAX_NUMBER))

@@ -164,9 +164,10 @@ def _text(limit: int) -> Callable[[Any], str]:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    # An integer too large for a float is compared all the same, where math.isfinite would raise.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise TypeError
-    return min(float(value), 1e12)
+    return float(min(value, 1e12))
 
 
 def _count(value: Any) -> int:
