@@ -169,7 +169,7 @@ def _has_work(status: kopf.Status, meta: kopf.Meta, **_: Any) -> bool:
     return not over and not meta.get("deletionTimestamp")
 
 
-@kopf.daemon(*_TESTRUNS, id="reconcile", when=_has_work, cancellation_timeout=1.0)
+@kopf.daemon(*_TESTRUNS, id="reconcile", when=_has_work, cancellation_backoff=1.0, cancellation_timeout=1.0)
 async def reconcile(body: kopf.Body, uid: str, memo: Any, **indices: Any) -> None:
     """One daemon a run, woken by what happens to its objects and by what its suites say."""
     operator: Operator = memo.operator
