@@ -18,7 +18,7 @@ ATTEMPT_SECONDS = 5.0
 
 
 class DeadlineError(Exception):
-    """No attempt succeeded in time; the message is what the last one saw."""
+    """No attempt succeeded in time; the message is what the last one saw, empty when none has ended."""
 
 
 async def until_success(
@@ -32,7 +32,7 @@ async def until_success(
 
     `deadline` is a time of the event loop's clock. Raises DeadlineError.
     """
-    seen = "the first attempt has not ended"
+    seen = ""
     pause = FIRST_PAUSE_SECONDS
     whole = asyncio.timeout_at(deadline)
     try:

@@ -14,7 +14,7 @@ from seatrial.agent.environment.checks import in_start_order, load
 from seatrial.agent.environment.outcomes import EnvironmentFailedError, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 
     from seatrial.agent.environment.attempts import Attempt
     from seatrial.agent.environment.checks import Check
@@ -66,7 +66,7 @@ class Provision:
             await self._reach(ready, check.attempt)
             self._events.ready(ready.kind, name)
             # No limit but the deadline: initialisation SQL may take as long as it likes.
-            await self._reach(seeded, check.seed, attempt_seconds=None)
+            await self._reach(seeded, check.seed, attempt_seconds=None, doing=lambda: check.doing)
             self._events.emit("seeded", name=name)
         finally:
             await check.close()
@@ -77,7 +77,13 @@ class Provision:
         await self._reach(ready, attempt)
         self._events.ready(ready.kind, name)
 
-    async def _reach(self, goal: _Goal, attempt: Attempt, attempt_seconds: float | None = ATTEMPT_SECONDS) -> None:
+    async def _reach(
+        self,
+        goal: _Goal,
+        attempt: Attempt,
+        attempt_seconds: float | None = ATTEMPT_SECONDS,
+        doing: Callable[[], str] = str,
+    ) -> None:
         try:
             await until_success(
                 attempt,
@@ -89,7 +95,8 @@ class Provision:
             raise EnvironmentFailedError(goal.kind, goal.name, goal.reason, str(error)) from None
         except DeadlineError as error:
             waited = f"gave up after {self._environment.deadline_seconds:g} s"
-            message = f"{goal.problem}; {waited}; last seen: {error}"
+            seen = doing() or str(error) or "nothing, the first attempt had not ended"
+            message = f"{goal.problem}; {waited}; last seen: {seen}"
             raise EnvironmentFailedError(goal.kind, goal.name, goal.reason, message) from None
 
 

@@ -5,8 +5,9 @@ A new kind of service is one module and one line in `_CHECKS`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from seatrial.agent.environment.input import InputError
 
@@ -16,21 +17,26 @@ if TYPE_CHECKING:
     from seatrial.agent.environment.input import Service
 
 
-class Check(Protocol):
+class Check(ABC):
     """What is done with one service. Made outside of the event loop; the variables are the connection variables."""
 
     expected: str
     """What `attempt` waits to see, for people."""
+    doing: str = ""
+    """What takes long just now, for the message at the deadline."""
 
-    def __init__(self, service: Service, variables: Mapping[str, str]) -> None: ...
+    @abstractmethod
+    def __init__(self, service: Service, variables: Mapping[str, str]) -> None:
+        """Raises InputError."""
 
+    @abstractmethod
     async def attempt(self) -> None:
         """Return when the service is ready; raise NotReadyError (tried again) or RefusedError (terminal)."""
 
-    async def seed(self) -> None:
+    async def seed(self) -> None:  # noqa: B027  # many services have nothing to seed
         """Bring in what the run wants there; the same errors. Called again after NotReadyError."""
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027  # or nothing to close
         """Let go of connections."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from seatrial.agent.environment.checks import Check
 from seatrial.agent.environment.http_client import Answer, request
 from seatrial.agent.environment.input import variable
 from seatrial.agent.environment.network import Reachability
@@ -25,7 +26,7 @@ PROBE_BUCKET = "seatrial-ready"
 OK, CREATED, NO_CONTENT, SERVER_ERROR = 200, 201, 204, 500
 
 
-class InfluxDBCheck:
+class InfluxDBCheck(Check):
     """The record that proves writing goes to a bucket that is deleted again: a suite finds its own bucket empty."""
 
     def __init__(self, _service: Service, variables: Mapping[str, str]) -> None:
@@ -52,9 +53,6 @@ class InfluxDBCheck:
             await self._set_up()
         org_id = await self._organisation_of_bucket()
         await self._prove_writing(org_id)
-
-    async def close(self) -> None:
-        """Nothing is kept open."""
 
     async def _set_up(self) -> None:
         wanted = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from seatrial.agent.environment.checks import Check
 from seatrial.agent.environment.checks.kafka_topics import create_topics, missing_leader, probe
 from seatrial.agent.environment.input import variable
 from seatrial.agent.environment.network import Reachability, describe
@@ -26,7 +27,7 @@ REQUEST_MILLISECONDS = 4000
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)
 
 
-class KafkaCheck:
+class KafkaCheck(Check):
     """Keeps the client that saw the broker ready, for the topics.
 
     That a record can be written is proven by creating the run's own topics and waiting for their leaders; only a run

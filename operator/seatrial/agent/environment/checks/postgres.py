@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from seatrial.agent.environment.checks.init_sql import explain, sql_files
+from seatrial.agent.environment.checks import Check
+from seatrial.agent.environment.checks.init_sql import explain, is_blank, read_sql, sql_files, still_running
 from seatrial.agent.environment.input import variable
 from seatrial.agent.environment.network import Reachability, describe
 from seatrial.agent.environment.outcomes import NotReadyError, RefusedError
@@ -21,7 +22,7 @@ _REFUSED = (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificat
 CONNECT_SECONDS = 5.0
 
 
-class PostgresCheck:
+class PostgresCheck(Check):
     """Keeps the connection on which SELECT 1 was answered, for the initialisation SQL."""
 
     def __init__(self, service: Service, variables: Mapping[str, str]) -> None:
@@ -61,22 +62,25 @@ class PostgresCheck:
             raise NotReadyError(describe(error, self._host, self._port)) from None
 
     async def seed(self) -> None:
-        """Run every file as one simple query: all of its statements, in an order and a session, none prepared."""
+        for file in [file for folder in self._folders for file in sql_files(folder)]:
+            await self._run(file)
+        self.doing = ""
+
+    async def _run(self, file: Path) -> None:
+        """Run a file as one simple query: all of its statements, in their order, none prepared."""
         if self._connection is None:
             raise RuntimeError("PostgreSQL is seeded before it is ready")
-        for folder in self._folders:
-            for file in sql_files(folder):
-                try:
-                    sql = file.read_text(encoding="utf-8-sig")
-                except UnicodeDecodeError as error:
-                    raise RefusedError(f"{file.name} is not UTF-8 text: {error.reason} at byte {error.start}") from None
-                try:
-                    await self._connection.execute(sql)
-                except asyncpg.PostgresError as error:
-                    raise RefusedError(explain(file.name, sql, error.as_dict())) from None
-                except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-                    message = f"{file.name}: the connection to PostgreSQL was lost: {error or type(error).__name__}"
-                    raise RefusedError(message) from None
+        sql = read_sql(file)
+        if is_blank(sql):
+            return  # the client library cannot read the server's answer to it
+        self.doing = still_running(file.name, sql)
+        try:
+            await self._connection.execute(sql)
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+            message = f"{file.name}: the connection to PostgreSQL was lost: {str(error) or type(error).__name__}"
+            raise RefusedError(message) from None
+        except asyncpg.PostgresError as error:
+            raise RefusedError(explain(file.name, sql, error.as_dict())) from None
 
     async def close(self) -> None:
         if self._connection is not None:

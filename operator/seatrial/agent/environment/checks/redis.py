@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from redis.asyncio import Connection
 from redis.exceptions import AuthenticationError, AuthorizationError, RedisError
 
+from seatrial.agent.environment.checks import Check
 from seatrial.agent.environment.input import variable
 from seatrial.agent.environment.network import Reachability, describe
 from seatrial.agent.environment.outcomes import NotReadyError, RefusedError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from seatrial.agent.environment.input import Service
 
 
-class RedisCheck:
+class RedisCheck(Check):
     """A single connection; a pool or a client on top of it would add nothing."""
 
     def __init__(self, _service: Service, variables: Mapping[str, str]) -> None:
@@ -29,7 +30,8 @@ class RedisCheck:
 
     async def attempt(self) -> None:
         await self._reachable.check()
-        connection = Connection(host=self._host, port=self._port, password=self._password or None)
+        # RESP2: its AUTH is answered with plain words, HELLO with a lecture on HELLO.
+        connection = Connection(host=self._host, port=self._port, password=self._password or None, protocol=2)
         try:
             await connection.connect()  # type: ignore[no-untyped-call]
             await connection.send_command("PING", check_health=False)
@@ -44,9 +46,3 @@ class RedisCheck:
             await connection.disconnect()
         if answer not in {b"PONG", "PONG"}:
             raise NotReadyError(f"Redis answered PING with {answer!r} instead of PONG")
-
-    async def seed(self) -> None:
-        """There is nothing to seed."""
-
-    async def close(self) -> None:
-        """Nothing is kept open."""
