@@ -48,7 +48,12 @@ def launch(layout: Layout, programs: dict[str, Path], archives: list[Path]) -> N
         }
         process = _spawn(layout, settings, (listener.fileno(), write_end, node_file.fileno()))
         os.close(write_end)
-        _follow(reports, layout.logs / "node.log")
+        try:
+            _follow(reports, layout.logs / "node.log")
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
     process.returncode = 0  # it goes on without us: Popen need not warn that nobody waited for it
 
 

@@ -59,6 +59,11 @@ class Layout:
         return self.state / "node.json"
 
     @property
+    def ready_file(self) -> Path:
+        """There once the node has started completely."""
+        return self.state / "ready"
+
+    @property
     def pki(self) -> Path:
         return self.state / "pki"
 

@@ -145,7 +145,8 @@ def _answers(layout: Layout) -> bool:
         return False
     api = Api(port, layout.pki)
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not api.healthy():
+    # The start may be under way, if the `up` that began it was killed.
+    while not (layout.ready_file.exists() and api.healthy()):
         if time.monotonic() > deadline or not locking.is_locked(layout.node_file):
             return False
         time.sleep(0.2)
@@ -163,7 +164,13 @@ def _leftovers(layout: Layout) -> str:
 
 def _destroy(layout: Layout) -> None:
     # All its processes live in its cgroups; its mounts and interfaces live in namespaces that end with them.
-    cgroups.destroy(layout.cgroup, cgroups.hierarchies())
+    found = cgroups.hierarchies()
+    cgroups.destroy(layout.cgroup, found)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while locking.is_locked(layout.node_file) and time.monotonic() < deadline:
+        # It has only just been started and is not in its cgroups yet.
+        time.sleep(0.02)
+        cgroups.destroy(layout.cgroup, found)
     for directory in reversed(_facts(layout).get("mount_points", [])):
         with contextlib.suppress(OSError):  # in use by somebody else by now
             Path(directory).rmdir()

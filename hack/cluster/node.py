@@ -140,6 +140,7 @@ class Node:
         except ClusterError as error:
             self._send({"failed": str(error)})
             raise SystemExit(1) from None
+        self._layout.ready_file.touch()
         self._send({"ready": round(time.monotonic() - self._begun, 1)})
         os.close(self._report)
         self._layout.failure.write_text(self._supervisor.wait_until_one_dies() + "\n")
