@@ -8,9 +8,11 @@ PYTEST_DONT_REWRITE: it has no assertions, and rewriting would cost time in fron
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -151,10 +153,14 @@ def describe(reports: Sequence[Report], root: str) -> Record:
     """One attempt of one test, from the reports of its phases."""
     record: Record = {"o": "passed", "d": 0.0}
     texts: List[str] = []
+    start = 0.0
     for report in reports:
         if not hasattr(report, "context"):  # a subtest's time is part of its test's
             record["d"] += report.duration
+            start = start or getattr(report, "start", 0.0)  # pytest 8 and later
         expected = getattr(report, "wasxfail", None)
+        if expected is not None:
+            expected = first_line(re.sub("^reason: ", "", str(expected)))
         if report.outcome in ("failed", "rerun"):
             details = failure(report, root)
             texts.append(details.pop("x"))
@@ -165,11 +171,11 @@ def describe(reports: Sequence[Report], root: str) -> Record:
             record.update(skip(report, root))
             record["o"] = "skipped"
             if expected is not None:
-                record.update(o="xfailed", m=clip(first_line(str(expected)), MESSAGE_BYTES))
+                record.update(o="xfailed", m=clip(expected, MESSAGE_BYTES))
         elif expected is not None and report.when == "call":
-            record.update(o="xpassed", m=clip(first_line(str(expected)), MESSAGE_BYTES))
+            record.update(o="xpassed", m=clip(expected, MESSAGE_BYTES))
     record["d"] = round(record["d"], 6)
-    record["at"] = round(getattr(reports[0], "start", None) or time.time() - record["d"], 3)
+    record["at"] = round(start or time.time() - record["d"], 3)
     if texts:
         record["x"] = clip("\n\n".join(texts), TEXT_BYTES, TEXT_BYTES // 2)
     return record
@@ -214,6 +220,20 @@ class Retries:
     def __init__(self, retries: int, root: str) -> None:
         self.retries, self.root = retries, root
         self.attempt = 1
+        self.broken: List[Tuple[Any, Any]] = []
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Iterator[None]:
+        outcome: Any = yield
+        if outcome.excinfo is not None:
+            self.broken.append((fixturedef, request))
+
+    def repair(self) -> None:
+        """Finish the fixtures whose failure pytest would else repeat to every test of their scope."""
+        while self.broken:
+            fixture, request = self.broken.pop()
+            with contextlib.suppress(Exception, pytest.fail.Exception, pytest.skip.Exception):
+                fixture.finish(request)  # what it raises belongs to an attempt that has already failed
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self) -> Iterator[None]:
@@ -244,6 +264,7 @@ class Retries:
             failed.outcome = "rerun"  # type: ignore[assignment]  # no failure to pytest, so its exit code can be 0
             hook.pytest_runtest_logreport(report=failed)
             reset(item)
+            self.repair()
         self.attempt = 1
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
@@ -273,18 +294,14 @@ def run_attempt(item: Any, nextitem: Optional[pytest.Item]) -> List[pytest.TestR
 
 
 def reset(item: Any) -> None:
-    """Forget what a failed attempt left on the item: output, its class instance, and fixtures that failed."""
+    """Forget what a failed attempt left on the item: its output, unittest's failures, the instance of its class."""
     del item._report_sections[:]  # noqa: SLF001
     state = vars(item)
     if state.get("_excinfo"):
-        del state["_excinfo"][:]  # unittest's
-    if state.get("_instance") is not None:
-        del state["_instance"]
-        state.pop("_obj", None)
-    for definitions in item.session._fixturemanager._arg2fixturedefs.values():  # noqa: SLF001
-        for definition in definitions:
-            if definition.cached_result is not None and definition.cached_result[2] is not None:
-                definition.cached_result = None
+        del state["_excinfo"][:]
+    if isinstance(item.parent, pytest.Class) and getattr(state.get("_obj"), "__self__", None) is not None:
+        state.pop("_instance", None)
+        del state["_obj"]  # a bound method, which is looked up again on a new instance
 
 
 class Records:
@@ -317,13 +334,20 @@ class Records:
             return
         if hasattr(report, "context") and not report.failed:
             return  # a subtest
+        if report.when == "setup" and any(earlier.outcome == "rerun" for earlier in self.open.get(key, ())):
+            self.close(key)  # an attempt of pytest-rerunfailures, which until version 14 reports no teardown of it
         reports = self.open.setdefault(key, [])
         reports.append(report)
-        # "rerun" is an attempt of pytest-rerunfailures; "???" is how pytest-xdist reports a worker's death.
-        if report.when == "teardown" or report.outcome == "rerun" or report.when not in PHASES:
-            del self.open[key]
-            attempt = getattr(report, "seatrial_attempt", None) or getattr(report, "rerun", 0) + 1
-            self.emit(report.nodeid, dict(describe(reports, self.root), a=attempt), final=report.outcome != "rerun")
+        if report.when == "teardown" or report.when not in PHASES:  # "???" is how pytest-xdist reports a worker's death
+            self.close(key)
+
+    def close(self, key: Tuple[str, Any]) -> None:
+        """Write the attempt of which all reports have come."""
+        reports = self.open.pop(key)
+        last = reports[-1]
+        attempt = getattr(last, "seatrial_attempt", None) or getattr(last, "rerun", 0) + 1
+        final = not any(report.outcome == "rerun" for report in reports)
+        self.emit(last.nodeid, dict(describe(reports, self.root), a=attempt), final=final)
 
     def emit(self, nodeid: str, details: Record, *, final: bool) -> None:
         times = self.finals.get(nodeid, 0)
@@ -408,6 +432,10 @@ def pytest_configure(config: Any) -> None:
         config.pluginmanager.register(plugin, f"seatrial-{name}")
     cache = getattr(config, "cache", None)
     if cache is not None:
-        nearest = next((path for path in cache._cachedir.parents if path.exists()), Path("/"))  # noqa: SLF001
-        if not os.access(nearest, os.W_OK):  # a read-only image
-            cache._cachedir = Path(tempfile.gettempdir()) / "pytest_cache"  # noqa: SLF001
+        cache._cachedir = writable_cache(cache._cachedir)  # noqa: SLF001
+
+
+def writable_cache(wanted: Path) -> Path:
+    """The folder for pytest's cache: another one when its place is read-only, as the root of an image is."""
+    nearest = next((path for path in wanted.parents if path.exists()), Path("/"))
+    return wanted if os.access(nearest, os.W_OK) else Path(tempfile.gettempdir()) / "pytest_cache"

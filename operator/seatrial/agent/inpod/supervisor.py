@@ -297,7 +297,7 @@ class Supervisor:
         self.args = ["-p", "pytest_seatrial", *json.loads(environ.get("SEATRIAL_PYTEST_ARGS") or "[]")]
         self.shard = environ.get("SEATRIAL_SHARD") or environ.get("JOB_COMPLETION_INDEX") or "0"
         path = os.path.join(environ["SEATRIAL_RECORDS"], "records.jsonl")
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         self.records = os.open(path, flags, 0o644)
         os.fchmod(self.records, 0o644)  # the relay is another user, and the image may set a umask
         self.begin = time.monotonic()
@@ -313,6 +313,9 @@ class Supervisor:
     def record(self, kind: str, **members: object) -> None:
         line = json.dumps({"t": kind, **members}, separators=(",", ":")).encode() + b"\n"
         try:
+            size = os.fstat(self.records).st_size
+            if size and os.pread(self.records, 1, size - 1) != b"\n":
+                line = b"\n" + line  # somebody was killed, or ran out of space, in the middle of a line
             os.write(self.records, line)
         except OSError as error:
             sys.stderr.write(f"seatrial: the record {kind!r} is lost: {error}\n")
