@@ -25,6 +25,7 @@ from seatrial.records import (
 )
 
 MAX_TESTS = 100_000
+"""Of one shard; also the bound for modules that were skipped or could not be collected."""
 FAILING = frozenset({Outcome.FAILED, Outcome.ERROR})
 
 
@@ -61,8 +62,8 @@ class ShardEvidence:
     digest: str = ""
     tests: dict[str, TestState] = field(default_factory=dict)
     finals: int = 0
-    collect_errors: list[TestState] = field(default_factory=list)
-    module_skips: int = 0
+    collect_errors: dict[str, TestState] = field(default_factory=dict)
+    module_skips: dict[str, TestState] = field(default_factory=dict)
     """Modules that were skipped as a whole; pytest counts each as one skipped test that it did not collect."""
     first_test: float | None = None
     last_test: float | None = None
@@ -73,6 +74,8 @@ class ShardEvidence:
     """Whether the log was read to its end after the relay had stopped."""
     _outcomes: Counter[str] = field(default_factory=Counter)
     _flaky: int = 0
+    _repeats: dict[str, int] = field(default_factory=dict)
+    """Node ids that were told more than once, and how often."""
 
     @property
     def finished(self) -> bool:
@@ -82,10 +85,10 @@ class ShardEvidence:
     @property
     def size(self) -> int:
         """Number of tests that this shard is about."""
-        return (self.collected or 0) + self.module_skips
+        return (self.collected or 0) + len(self.module_skips)
 
     def count(self, outcome: Outcome) -> int:
-        return self._outcomes[outcome] + (self.module_skips if outcome is Outcome.SKIPPED else 0)
+        return self._outcomes[outcome] + (len(self.module_skips) if outcome is Outcome.SKIPPED else 0)
 
     @property
     def errors(self) -> int:
@@ -102,7 +105,7 @@ class ShardEvidence:
     @property
     def failures(self) -> list[TestState]:
         failed = [test for test in self.tests.values() if test.final and test.outcome in FAILING]
-        return [*self.collect_errors, *failed]
+        return [*self.collect_errors.values(), *failed]
 
     def fold(self, sequence: int, record: Record) -> bool:
         """Add a record. A number that was read before is ignored; a number that is missing marks the shard.
@@ -123,11 +126,10 @@ class ShardEvidence:
                 self.collected, self.total, self.digest = record.tests, record.total, record.digest
             case CollectError():
                 if len(self.collect_errors) < MAX_TESTS:
-                    self.collect_errors.append(
-                        TestState(record.id, Outcome.ERROR, 1, 0.0, flaky=False, final=True, message=record.message)
-                    )
+                    self.collect_errors[record.id] = _module(record.id, Outcome.ERROR, record.message)
             case CollectSkip():
-                self._fold_module_skip(record)
+                if len(self.module_skips) < MAX_TESTS:
+                    self.module_skips[record.id] = _module(record.id, Outcome.SKIPPED, record.message, record.location)
             case Finish():
                 self.finish = record
             case End():
@@ -144,11 +146,19 @@ class ShardEvidence:
         """Note that the records are not complete. The first reason counts."""
         self.lost = self.lost or why
 
+    def _current_id(self, test_id: str) -> str:
+        """The node id, with a number when a test of that name has come to its end before."""
+        times = self._repeats.get(test_id, 1)
+        name = test_id if times == 1 else f"{test_id}#{times}"
+        while (known := self.tests.get(name)) is not None and known.final:
+            times += 1
+            name = f"{test_id}#{times}"
+            self._repeats[test_id] = times
+        return name
+
     def _fold_test(self, record: Attempt) -> None:
-        test_id, known = record.id, self.tests.get(record.id)
-        while known is not None and known.final:  # the same node id can be collected twice (--keep-duplicates)
-            test_id = f"{test_id}#2"
-            known = self.tests.get(test_id)
+        test_id = self._current_id(record.id)
+        known = self.tests.get(test_id)
         if known is None and len(self.tests) >= MAX_TESTS:
             self.lose(f"there are more than {MAX_TESTS} tests in one shard: split the suite")
             return
@@ -161,8 +171,8 @@ class ShardEvidence:
             duration=record.seconds,
             flaky=record.final and outcome is Outcome.PASSED and failed_before,
             final=record.final,
-            message=record.message,
-            location=record.location,
+            message=record.message if outcome in FAILING else "",  # the others' are in the slices
+            location=record.location if outcome in FAILING else "",
         )
         self.tests[test_id] = state
         if record.final:
@@ -173,18 +183,7 @@ class ShardEvidence:
             self.first_test = min(self.first_test or record.at, record.at)
             self.last_test = max(self.last_test or 0.0, record.at + record.seconds)
 
-    def _fold_module_skip(self, record: CollectSkip) -> None:
-        self.module_skips += 1
-        self.tests.setdefault(
-            record.id,
-            TestState(
-                record.id,
-                Outcome.SKIPPED,
-                1,
-                0.0,
-                flaky=False,
-                final=True,
-                message=record.message,
-                location=record.location,
-            ),
-        )
+
+def _module(module: str, outcome: Outcome, message: str, location: str = "") -> TestState:
+    """A module that was not run, in the place of its tests."""
+    return TestState(module, outcome, 1, 0.0, flaky=False, final=True, message=message, location=location)

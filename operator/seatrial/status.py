@@ -24,13 +24,13 @@ from seatrial.api.status import (
     Timings,
 )
 from seatrial.conditions import FALSE, TRUE, UNKNOWN, Aspect, phase_of, upsert
-from seatrial.decide import Past, shard_evidence
+from seatrial.decide import Past, SuiteDecision, shard_evidence
 from seatrial.verdict import Judgement, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from seatrial.decide import Decision, SuiteDecision
+    from seatrial.decide import Decision
     from seatrial.environment import ComponentState
     from seatrial.evidence import ShardEvidence
     from seatrial.observe import Snapshot
@@ -57,8 +57,20 @@ def read_past(status: TestRunStatus) -> Past:
         finished_at=_seconds(status.timings.finished),
         passed=succeeded is not None and succeeded.status is TRUE,
         cleaned=cleaned is not None and cleaned.status is TRUE,
-        suites={suite.name: State(suite.state) for suite in status.suites if suite.state in set(State)},
+        environment_ready=status.timings.environment_ready is not None,
+        ready=frozenset(service.name for service in status.services if service.ready),
+        suites={
+            suite.name: SuiteDecision(
+                _judgement(suite), tuple(_judgement(shard) for shard in suite.shards) or (_judgement(suite),)
+            )
+            for suite in status.suites
+        },
     )
+
+
+def _judgement(part: SuiteStatus | ShardStatus) -> Judgement:
+    state = State(part.state) if part.state in set(State) else State.PENDING
+    return Judgement(state, part.reason if isinstance(part, SuiteStatus) else "", part.message)
 
 
 def refuse(past: TestRunStatus, judgement: Judgement, moment: Moment) -> TestRunStatus:

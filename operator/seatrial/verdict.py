@@ -34,6 +34,11 @@ class State(StrEnum):
 
 ENDED = frozenset({State.PASSED, State.FAILED, State.ERROR, State.CANCELLED})
 
+NEVER_RAN = frozenset({"GateTimeout", "EnvironmentFailed", "NoPytest"})
+"""The supervisor's reasons for an end without any test."""
+STOPPED = frozenset({"Timeout", "Terminated"})
+"""Its reasons for having stopped pytest."""
+
 USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED, TESTS_FAILED, NO_TESTS = 4, 3, 2, 1, 5
 """pytest's exit codes (https://docs.pytest.org/en/stable/reference/exit-codes.html)."""
 
@@ -63,7 +68,7 @@ def judge_shard(evidence: ShardEvidence, pod: PodView | None, *, shards: int, ju
 def _judge_end(evidence: ShardEvidence, end: End, shards: int) -> Judgement:
     """The supervisor's end marker is there: the ordered checks from what makes the rest meaningless to what passes."""
     known = _known(evidence)
-    if end.reason in {"GateTimeout", "EnvironmentFailed", "NoPytest"}:
+    if end.reason in NEVER_RAN:
         return Judgement(State.ERROR, end.reason, end.message or end.reason)
     if evidence.lost:
         return Judgement(State.ERROR, "Incomplete", f"{evidence.lost}; {known}")
@@ -74,13 +79,14 @@ def _judge_end(evidence: ShardEvidence, end: End, shards: int) -> Judgement:
     if end.signal:
         return Judgement(State.ERROR, "SuiteCrashed", f"pytest was killed by {end.signal}; {known}{_tail(end)}")
     if end.reason:
-        return Judgement(State.ERROR, end.reason, f"{end.message or 'the suite was stopped'}; {known}")
+        reason = end.reason if end.reason in STOPPED else "UnexpectedEnd"
+        return Judgement(State.ERROR, reason, f"{end.message or 'the suite was stopped'}; {known}")
     if end.rc == USAGE_ERROR:
         return Judgement(State.ERROR, "UsageError", f"pytest refused its arguments (exit code 4){_tail(end)}")
     if end.rc == INTERNAL_ERROR:
         return Judgement(State.ERROR, "PytestInternalError", f"pytest had an internal error (exit code 3){_tail(end)}")
     if evidence.collect_errors:
-        first = evidence.collect_errors[0]
+        first = next(iter(evidence.collect_errors.values()))
         return Judgement(
             State.ERROR,
             "CollectionError",
@@ -99,13 +105,13 @@ def _judge_finished(evidence: ShardEvidence, end: End, shards: int) -> Judgement
     """Compare what pytest says, which came to its end, with what was counted."""
     known = _known(evidence)
     failed = evidence.count(Outcome.FAILED) + evidence.errors
-    if end.rc == NO_TESTS:
+    if end.rc == NO_TESTS or (end.rc == 0 and evidence.collected == 0 and not evidence.finals):
         if shards > 1 and evidence.total and evidence.collected == 0:
             return Judgement(State.PASSED)
         return Judgement(
             State.ERROR,
             "NoTestsCollected",
-            "pytest collected no test (exit code 5): check the suite's paths, markers and keyword",
+            f"pytest collected no test (exit code {end.rc}): check the suite's paths, markers and keyword",
         )
     if end.rc == INTERRUPTED:
         return Judgement(State.ERROR, "Interrupted", f"pytest was interrupted (exit code 2); {known}{_tail(end)}")
@@ -115,6 +121,8 @@ def _judge_finished(evidence: ShardEvidence, end: End, shards: int) -> Judgement
         return Judgement(State.FAILED, "TestsFailed", _failed(evidence, failed))
     if evidence.collected is None or evidence.not_run:
         return Judgement(State.ERROR, "Incomplete", f"pytest ended early with exit code {end.rc}; {known}")
+    if evidence.finals > evidence.collected:
+        return Judgement(State.ERROR, "Incomplete", f"more tests were told of than collected; {known}")
     if end.rc == TESTS_FAILED:
         return Judgement(
             State.FAILED, "TestsFailed", f"pytest ended with exit code 1 though no test failed{_tail(end)}"
@@ -140,7 +148,7 @@ def _judge_junit(evidence: ShardEvidence, pod: PodView) -> Judgement:
     failed = evidence.count(Outcome.FAILED) + evidence.errors
     if failed:
         return Judgement(State.FAILED, "TestsFailed", _failed(evidence, failed))
-    if evidence.not_run:
+    if evidence.finals != evidence.collected:
         return Judgement(State.ERROR, "Incomplete", _known(evidence))
     if evidence.collected == 0:
         return Judgement(State.ERROR, "NoTestsCollected", "the JUnit XML file holds no test")
@@ -156,9 +164,9 @@ def _judge_without_end(evidence: ShardEvidence, pod: PodView) -> Judgement:
         return Judgement(State.ERROR, died.reason, f"{died.message}; {_known(evidence)}")
     container = pod.main
     code = container.exit_code if container else None
-    return Judgement(
-        State.ERROR, "Incomplete", f"pod {pod.name} ended (exit code {code}) without an end marker; {_known(evidence)}"
-    )
+    lost = f"{evidence.lost}; " if evidence.lost else ""
+    message = f"{lost}pod {pod.name} ended (exit code {code}) without an end marker; {_known(evidence)}"
+    return Judgement(State.ERROR, "Incomplete", message)
 
 
 def _death(pod: PodView) -> Judgement | None:

@@ -45,7 +45,14 @@ def _environment_deleted(facts: Facts) -> Judgement | None:
 def _service_died(facts: Facts) -> Judgement | None:
     """Services are never restarted, so one that has ended has taken the run's state with it."""
     for service in facts.plan.services:
-        for pod in facts.snapshot.pods_of("service", service.name):
+        pods = facts.snapshot.pods_of("service", service.name)
+        known = facts.snapshot.environment.services.get(service.name)
+        was_ready = service.name in facts.past.ready or (known is not None and known.ready_after is not None)
+        if was_ready and not pods:
+            return Judgement(
+                State.ERROR, "ServiceFailed", f"the pod of service {service.name} was deleted by somebody else"
+            )
+        for pod in pods:
             main = pod.main
             if pod.terminated or (main is not None and main.terminated):
                 why = (main.end_reason or main.end_message if main else "") or pod.reason or "ended"
@@ -64,7 +71,14 @@ def suites_ended(facts: Facts) -> Judgement | None:
 def _environment_failed(facts: Facts) -> Judgement | None:
     state = facts.snapshot.environment
     if state.failed_reason:
-        culprit = next((pod for pod in facts.snapshot.pods if pod.role == state.failed_name), None)
+        culprit = next(
+            (
+                pod
+                for pod in facts.snapshot.pods
+                if pod.component in {"service", "application"} and pod.role == state.failed_name
+            ),
+            None,
+        )
         tail = _tail(facts, culprit) if culprit else ""
         return Judgement(State.ERROR, state.failed_reason, f"{state.failed_message}{tail}")
     return None
@@ -98,11 +112,13 @@ def _application_died(facts: Facts) -> Judgement | None:
 
 def _application_refused(facts: Facts) -> Judgement | None:
     """A Deployment whose pod cannot be created says so only in an Event of its ReplicaSet."""
+    jobs = {suite.job["metadata"]["name"] for suite in facts.plan.suites}
     for application in facts.plan.applications:
         if facts.snapshot.pods_of("application", application.name):
             continue
         for name, message in facts.snapshot.events.items():
-            if name.startswith(f"{application.name}-"):
+            # A ReplicaSet is called like its Deployment with a hash, which has no dash.
+            if name.rpartition("-")[0] == application.name and name not in jobs:
                 return Judgement(
                     State.ERROR, "PodRefused", f"no pod could be created for application {application.name}: {message}"
                 )
@@ -110,7 +126,10 @@ def _application_refused(facts: Facts) -> Judgement | None:
 
 
 def _environment_pod_died(facts: Facts) -> Judgement | None:
-    for pod in facts.snapshot.pods_of("environment"):
+    pods = facts.snapshot.pods_of("environment")
+    if not pods and (facts.is_open or facts.snapshot.environment.started_at is not None):
+        return Judgement(State.ERROR, "EnvironmentFailed", "the environment pod was deleted by somebody else")
+    for pod in pods:
         if pod.terminated:
             code = pod.main.exit_code if pod.main else None
             return Judgement(
@@ -121,7 +140,7 @@ def _environment_pod_died(facts: Facts) -> Judgement | None:
 
 def _provision_timeout(facts: Facts) -> Judgement | None:
     limit = facts.plan.provision_seconds
-    if facts.snapshot.environment.is_open or not facts.begun or facts.now < facts.started_at + limit:
+    if facts.is_open or not facts.begun or facts.now < facts.started_at + limit:
         return None
     return Judgement(
         State.ERROR, "ProvisionTimeout", f"the environment is not ready after {limit:g} s: {_culprit(facts)}"

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from seatrial.observe import Snapshot
     from seatrial.plan import Plan
-    from seatrial.verdict import Judgement, State
+    from seatrial.verdict import Judgement
 
 NAMESPACE, ISOLATION, CONNECTION, COPIES = "namespace", "isolation", "connection", "copies"
 SERVICES, ENVIRONMENT, APPLICATIONS = "services", "environment", "applications"
@@ -39,7 +39,11 @@ class Past:
     finished_at: float | None = None
     passed: bool = False
     cleaned: bool = False
-    suites: Mapping[str, State] = field(default_factory=dict)
+    environment_ready: bool = False
+    """Whether the gate was open: after a restart it takes a moment until the environment's log says so again."""
+    ready: frozenset[str] = frozenset()
+    """Services that were ready."""
+    suites: Mapping[str, SuiteDecision] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,10 @@ class Facts:
     @property
     def started_at(self) -> float:
         return self.past.started_at if self.past.started_at is not None else self.now
+
+    @property
+    def is_open(self) -> bool:
+        return self.past.environment_ready or self.snapshot.environment.is_open
 
     @property
     def begun(self) -> bool:

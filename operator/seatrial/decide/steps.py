@@ -53,7 +53,7 @@ def _suites_to_start(facts: Facts) -> list[str]:
 
 def _has_started(facts: Facts, name: str) -> bool:
     return (
-        facts.past.suites.get(name, State.PENDING) is not State.PENDING
+        ((past := facts.past.suites.get(name)) is not None and past.judgement.state is not State.PENDING)
         or suite_step(name) in facts.snapshot.applied
         or facts.snapshot.job(name) is not None
         or any(suite == name for suite, _ in facts.snapshot.shards)
@@ -63,7 +63,7 @@ def _has_started(facts: Facts, name: str) -> bool:
 def wake_at(facts: Facts) -> float | None:
     """The next moment at which a deadline passes."""
     times = [facts.started_at + facts.plan.total_seconds]
-    if not facts.snapshot.environment.is_open:
+    if not facts.is_open:
         times.append(facts.started_at + facts.plan.provision_seconds)
     for pod in facts.snapshot.pods:
         for container in pod.containers:

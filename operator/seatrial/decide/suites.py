@@ -29,7 +29,10 @@ def decide_suite(suite: PlannedSuite, snapshot: Snapshot, past: Past, orders: Or
     refused = snapshot.refused.get(suite_step(suite.name))
     if refused is not None:
         return SuiteDecision(Judgement(State.ERROR, *refused))
-    was = past.suites.get(suite.name, State.PENDING)
+    known = past.suites.get(suite.name)
+    was = known.judgement.state if known else State.PENDING
+    if known is not None and was.ended:  # whatever becomes of its pods
+        return known
     if was in {State.WAITING, State.RUNNING} and snapshot.job(suite.name) is None and not pods:
         complete = all(item.end is not None for item in evidence)
         if not complete:
