@@ -55,12 +55,13 @@ def _java(target: Path, scratch: Path) -> None:
 _REDIS = Pick(packages=("redis-server",), keep=("usr/bin/redis-server", "usr/bin/redis-cli"))
 
 _POSTGRES = Pick(
-    packages=("postgresql-15",),
+    packages=("postgresql-15", "libc-bin"),
     keep=(
         *(f"usr/lib/postgresql/15/bin/{name}" for name in ("postgres", "initdb", "pg_isready", "psql", "pg_dump", "pg_restore")),
         "usr/lib/postgresql/15/lib/*.so",
         "usr/share/postgresql/15",
         "usr/share/zoneinfo",
+        "usr/lib/locale/C.utf8",
     ),
     # Just-in-time compilation would bring all of LLVM, and the tests' queries are short.
     drop=("usr/lib/postgresql/15/lib/llvmjit*", "usr/share/postgresql/15/man", "usr/share/zoneinfo/right"),
@@ -68,13 +69,14 @@ _POSTGRES = Pick(
 )
 
 _PYTHON = Pick(
-    packages=("python3", "python3-venv", "ca-certificates", "tzdata", "libstdc++6", "media-types"),
+    packages=("python3", "python3-venv", "ca-certificates", "tzdata", "libc-bin", "libstdc++6", "media-types"),
     keep=(
         "usr/bin/python3.11",
         "usr/lib/python3.11",
         "usr/share/python-wheels",
         "usr/share/zoneinfo",
         "usr/share/ca-certificates",
+        "usr/lib/locale/C.utf8",
         "etc/mime.types",
         # Wheels of compiled packages expect these two from the system.
         "usr/lib/*/libstdc++.so.6",

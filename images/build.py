@@ -45,7 +45,7 @@ class Workshop:
     def key(self, image: Image) -> str:
         """What the image depends on, all the way down to its bases."""
         if image.name not in self._keys:
-            parts = {"builder": self._settings.builder, "format": "oci-archive", "dockerfile": image.dockerfile}
+            parts = {"builder": self._settings.builder, "format": "oci", "dockerfile": image.dockerfile}
             parts |= {f"argument {name}": value for name, value in image.arguments.items()}
             for argument, base in image.bases.items():
                 parts[f"base {argument}"] = self._reference_of(base)

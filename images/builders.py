@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
-from images import keys, rootfs
+from images import keys, oci, rootfs
 from images.bases import BASES, Base
 from images.command import run
 from images.errors import ImageError
@@ -155,9 +155,10 @@ class Buildah:
         return [*command, *job.options(), str(job.context)]
 
     def save(self, source: str, reference: str, archive: Path) -> None:
-        # Layers are not compressed, so neither writing nor loading spends time on that.
-        command = ["buildah", "push", "--quiet", "--disable-compression", source, f"oci-archive:{archive}:{reference}"]
-        self._call(command, doing=f"save {reference}")
+        with TemporaryDirectory(dir=self._scratch, prefix="export-") as folder:
+            command = ["buildah", "push", "--quiet", "--disable-compression", source, f"dir:{folder}"]
+            self._call(command, doing=f"export {reference}")
+            oci.pack(Path(folder), reference, archive)
 
     def remove(self, references: Iterable[str]) -> None:
         for reference in references:

@@ -32,6 +32,10 @@ class Image:
         return f"{prefix}/{self.name}:{self.tag}"
 
 
+# Build stages that make a virtual environment share these steps.
+_INSTALLER = ("images/python/install.sh", "images/python/tools.txt")
+
+
 def service(name: str) -> Image:
     """A bundled service: the Python package suites/<name> with the locked requirements/<name>.lock."""
     return Image(
@@ -39,7 +43,7 @@ def service(name: str) -> Image:
         "dev",
         "service",
         {"BASE": "python"},
-        inputs=(f"requirements/{name}.lock", f"suites/{name}/pyproject.toml", f"suites/{name}/{name.replace('-', '_')}"),
+        inputs=(*_INSTALLER, f"requirements/{name}.lock", f"suites/{name}"),
         arguments={"NAME": name, "MODULE": name.replace("-", "_")},
         network=True,
     )
@@ -69,10 +73,17 @@ IMAGES: dict[str, Image] = {
             "dev",
             "seatrial",
             {"BASE": "python"},
-            inputs=("requirements/operator.lock", "operator/pyproject.toml", "operator/README.md", "operator/seatrial", "suites/kit"),
+            inputs=(*_INSTALLER, "requirements/operator.lock", "operator", "suites/kit"),
             network=True,
         ),
-        Image("suite", "dev", "suite", {"BASE": "python"}, inputs=("requirements/suite.lock", "suites/kit"), network=True),
+        Image(
+            "suite",
+            "dev",
+            "suite",
+            {"BASE": "python"},
+            inputs=(*_INSTALLER, "requirements/suite.lock", "suites/kit"),
+            network=True,
+        ),
         service("position-manager"),
         suite_tests("position-manager"),
         Image("influxdb", "2.7", "influxdb", {"BASE": "influxdb-base"}),

@@ -11,27 +11,27 @@ from images.settings import EPOCH
 
 KEY_LENGTH = 16
 
-# What tools leave behind in a source tree; it never enters a build.
-JUNK_DIRECTORIES = frozenset(
-    {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".venv", "build", "dist", ".git"},
+# Folders below an input that never enter a build: what tools leave behind, and the tests of a package that is installed.
+IGNORED = frozenset(
+    {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".venv", "build", "dist", "tests", "unit_tests"},
 )
 
 
 def source_files(root: Path, inputs: Iterable[str]) -> Iterator[Path]:
-    """Every file under the inputs (paths relative to root, files or folders), sorted, without what tools leave behind."""
+    """Every file under the inputs (paths relative to root, files or folders), sorted, without IGNORED folders."""
     for name in sorted(inputs):
         path = root / name
         if path.is_file():
             yield path
         elif path.is_dir():
-            yield from (file for file in sorted(path.rglob("*")) if file.is_file() and not _is_junk(file.relative_to(path)))
+            yield from (file for file in sorted(path.rglob("*")) if file.is_file() and not _is_ignored(file.relative_to(path)))
         else:
             raise ImageError(f"{path} does not exist, but an image is built from it. See images/catalogue.py.")
 
 
-def _is_junk(path: Path) -> bool:
+def _is_ignored(path: Path) -> bool:
     folders = path.parts[:-1]
-    return path.suffix == ".pyc" or any(part in JUNK_DIRECTORIES or part.endswith(".egg-info") for part in folders)
+    return path.suffix == ".pyc" or any(part in IGNORED or part.endswith(".egg-info") for part in folders)
 
 
 def mode_of(path: Path) -> int:

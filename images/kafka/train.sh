@@ -2,6 +2,8 @@
 # Run once at build: formats the log folder and records an AOT cache of a broker that has served clients.
 set -eu
 
+# Warnings and errors only, whichever logger the jars come with.
+#
 # An explicit class path in a fixed order: the cache is refused when it differs between training and use.
 LC_ALL=C
 export LC_ALL
@@ -17,6 +19,11 @@ cat > /opt/kafka/java.args <<ARGS
 -Xlog:all=error:stderr
 -Djava.awt.headless=true
 -Djava.io.tmpdir=/data/tmp
+--enable-native-access=ALL-UNNAMED
+--sun-misc-unsafe-memory-access=allow
+-Dorg.slf4j.simpleLogger.defaultLogLevel=warn
+-Dorg.slf4j.simpleLogger.showDateTime=true
+-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS
 -Dlog4j2.configurationFile=/opt/kafka/log4j2.properties
 -cp ${class_path%:}
 ARGS
