@@ -37,6 +37,8 @@ disabled_plugins = [
   "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper",
   "io.containerd.snapshotter.v1.zfs", "io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp",
 ]
+[debug]
+  level = "warn"
 [grpc]
   address = "{layout.containerd_socket}"
 [plugins."io.containerd.grpc.v1.cri"]
