@@ -82,13 +82,9 @@ class ShardEvidence:
         """Whether pytest itself came to its end."""
         return self.finish is not None
 
-    @property
-    def size(self) -> int:
-        """Number of tests that this shard is about."""
-        return (self.collected or 0) + len(self.module_skips)
-
     def count(self, outcome: Outcome) -> int:
-        return self._outcomes[outcome] + (len(self.module_skips) if outcome is Outcome.SKIPPED else 0)
+        """Number of tests that ended so; modules are not among them."""
+        return self._outcomes[outcome]
 
     @property
     def errors(self) -> int:
