@@ -14,7 +14,7 @@ import socket
 MAX_CONNECTIONS = 512
 MAX_HEAD_BYTES = 8192
 HEAD_SECONDS = 10.0
-DRAIN_SECONDS = 5.0
+LINGER_SECONDS = 2.0
 
 _REASONS = {
     200: "OK",
@@ -35,7 +35,10 @@ def listen(port: int) -> socket.socket:
 
 
 class Gate:
-    """Holds requests until it is opened or failed; the first of the two stays."""
+    """Holds requests until it is opened or failed; the first of the two stays.
+
+    Beyond `max_connections` a request is turned away, beyond twice as many a connection is cut.
+    """
 
     def __init__(self, *, head_seconds: float = HEAD_SECONDS, max_connections: int = MAX_CONNECTIONS) -> None:
         self._answer: tuple[int, str] | None = None
@@ -66,13 +69,18 @@ class Gate:
             self._decided.set()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._connections >= 2 * self._max_connections:
+            writer.transport.abort()
+            return
         self._connections += 1
         try:
             answer = await self._respond(reader)
             if answer:
                 writer.write(_response(*answer))
-                async with asyncio.timeout(DRAIN_SECONDS):
-                    await writer.drain()
+                writer.write_eof()
+                # Closing while there is something unread would reset the connection, and take the answer with it.
+                async with asyncio.timeout(LINGER_SECONDS):
+                    await _until_end(reader)
         except (OSError, asyncio.IncompleteReadError):
             pass  # the client has gone, or sent no request in time
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
@@ -12,7 +12,7 @@ from seatrial.agent.environment.input import Topic
 from seatrial.agent.environment.outcomes import NotReadyError, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from aiokafka.admin import AIOKafkaAdminClient
 
@@ -24,33 +24,44 @@ async def create_topics(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> 
     """Create all of them. Raises RefusedError with the broker's words, or NotReadyError where trying again can help."""
     wanted = [NewTopic(topic.name, topic.partitions, 1, topic_configs=dict(topic.config)) for topic in topics]
     response = await admin.create_topics(wanted)
-    by_name = {topic.name: topic for topic in topics}
-    refused = []
-    for name, code, message in response.topic_errors:
-        error = for_code(code)
-        if error in (NoError, TopicAlreadyExistsError):  # the request is sent again when its answer was lost
-            continue
-        if error.retriable:
-            raise NotReadyError(f"Kafka cannot create the topic {name} yet: {error.message}: {message}")
-        topic = by_name[name]
-        config = f", config {dict(topic.config)}" if topic.config else ""
-        refused.append(f"{name} ({topic.partitions} partitions{config}): {error.message}: {message}")
-    if refused:
-        more = f"; and {len(refused) - SHOWN} more" if len(refused) > SHOWN else ""
-        raise RefusedError(f"Kafka refused to create {'; '.join(refused[:SHOWN])}{more}")
+    judge_created(topics, response.topic_errors)
 
 
 async def missing_leader(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> str | None:
     """What is not there yet: a topic, or a partition's leader. Raises RefusedError for a topic of another shape."""
     # All topics are listed: asking for one by name would create it where topics are created automatically.
-    listed = {topic["topic"]: topic for topic in await admin.describe_topics()}
+    return find_missing(topics, await admin.describe_topics())
+
+
+def judge_created(topics: Sequence[Topic], answers: Iterable[tuple[str, int, str | None]]) -> None:
+    """Raise for what a broker answered to the creation of topics: name, error code and message of each."""
+    by_name = {topic.name: topic for topic in topics}
+    refused = []
+    for name, code, message in answers:
+        error = for_code(code)
+        if error in (NoError, TopicAlreadyExistsError):  # the request is sent again when its answer was lost
+            continue
+        words = f"{error.message}: {message}" if message else error.message
+        if error.retriable:
+            raise NotReadyError(f"Kafka cannot create the topic {name} yet: {words}")
+        topic = by_name[name]
+        config = f", config {dict(topic.config)}" if topic.config else ""
+        refused.append(f"{name} (partitions {topic.partitions}{config}): {words}")
+    if refused:
+        more = f"; and {len(refused) - SHOWN} more" if len(refused) > SHOWN else ""
+        raise RefusedError(f"Kafka refused to create {'; '.join(refused[:SHOWN])}{more}")
+
+
+def find_missing(topics: Sequence[Topic], listed: Iterable[Mapping[str, Any]]) -> str | None:
+    """As missing_leader; `listed` is what the client makes of a MetadataResponse."""
+    by_name = {topic["topic"]: topic["partitions"] for topic in listed}
     for topic in topics:
-        partitions = listed.get(topic.name, {}).get("partitions", [])
+        partitions = by_name.get(topic.name)
         if not partitions:
             return f"the topic {topic.name} is created but not listed yet"
         if len(partitions) != topic.partitions:
             raise RefusedError(
-                f"the topic {topic.name} exists with {len(partitions)} partitions instead of {topic.partitions}: "
+                f"the topic {topic.name} has {len(partitions)} partitions instead of {topic.partitions}: "
                 "something else has created it first"
             )
         for partition in partitions:

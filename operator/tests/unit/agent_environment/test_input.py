@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from seatrial.agent.environment.input import (
+    Application,
+    Environment,
+    HttpReady,
+    InputError,
+    ResolvesReady,
+    Service,
+    TcpReady,
+    Topic,
+    parse_environment,
+    read_environment,
+    variable,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONTRACT: dict[str, Any] = {
+    "deadlineSeconds": 300,
+    "gatePort": 8377,
+    "services": [
+        {"kind": "kafka", "name": "kafka", "topics": [{"name": "t", "partitions": 3, "config": {"retention.ms": "1"}}]},
+        {"kind": "redpanda", "name": "redpanda", "topics": [], "schemaRegistry": True},
+        {"kind": "redis", "name": "redis"},
+        {"kind": "postgres", "name": "postgres", "initSQL": ["/etc/seatrial/init-sql"]},
+    ],
+    "applications": [
+        {"name": "app", "ready": {"http": {"path": "/healthz", "port": 8080}}},
+        {"name": "app2", "ready": {"tcp": {"port": 9000}}},
+        {"name": "app3", "ready": {"resolves": {}}},
+    ],
+}
+
+
+def test_the_contract_is_understood(tmp_path: Path) -> None:
+    path = tmp_path / "environment.json"
+    path.write_text(json.dumps(CONTRACT))
+    assert read_environment(path) == Environment(
+        deadline_seconds=300.0,
+        gate_port=8377,
+        services=(
+            Service("kafka", "kafka", topics=(Topic("t", 3, {"retention.ms": "1"}),)),
+            Service("redpanda", "redpanda", schema_registry=True),
+            Service("redis", "redis"),
+            Service("postgres", "postgres", init_sql=("/etc/seatrial/init-sql",)),
+        ),
+        applications=(
+            Application("app", HttpReady("/healthz", 8080)),
+            Application("app2", TcpReady(9000)),
+            Application("app3", ResolvesReady()),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"services": {}}, "member services is missing or of the wrong type"),
+        ({"gatePort": "8377"}, "member gatePort is missing or of the wrong type"),
+        ({"services": [{"kind": "redis"}]}, "member name is missing"),
+        ({"services": ["redis"]}, 'expected an object with the member kind, found "redis"'),
+        ({"applications": [{"name": "a", "ready": {"grpc": {}}}]}, "application a is none of http, tcp and resolves"),
+        ({"applications": [{"name": "a", "ready": {"tcp": {"port": "http"}}}]}, "application a is none of"),
+    ],
+)
+def test_what_is_wrong_is_named(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse_environment(CONTRACT | change)
+
+
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot read .*/none\.json: No such file"):
+        read_environment(tmp_path / "none.json")
+    (tmp_path / "half.json").write_text('{"gatePort"')
+    with pytest.raises(InputError, match=r"half\.json is not JSON: "):
+        read_environment(tmp_path / "half.json")
+
+
+def test_a_missing_variable_is_named() -> None:
+    assert variable({"A": "1"}, "A") == "1"
+    with pytest.raises(InputError, match="connection variable B is not set"):
+        variable({"A": "1"}, "B")
