@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from seatrial.environment import EnvironmentState, fold_environment
+from seatrial.errors import ClusterError, UnavailableError
 from seatrial.evidence import ShardEvidence
 from seatrial.follow import Followers, LogKey
 from seatrial.naming import ENVIRONMENT, RELAY_CONTAINER, RunId
@@ -112,6 +113,7 @@ class RunLogs:
             return
         if batch.overflow:
             shard.lose("the suite printed more results than its log may hold")
+            self._wake.set()
         key = (shard.suite, shard.shard)
         writer = self._writers.setdefault(key, SliceWriter(self._run, *key))
         for offset, record in enumerate(batch.records):
@@ -126,14 +128,27 @@ class RunLogs:
 
     def flush_due(self, now: float) -> bool:
         """Whether growing slices are to be written now."""
-        return now - self._flushed_at >= FLUSH_SECONDS and any(
-            writer.full or writer.dirty for writer in self._writers.values()
-        )
+        return now - self._flushed_at >= FLUSH_SECONDS and any(writer.dirty for writer in self._writers.values())
 
     async def flush(self, now: float) -> None:
-        """Write what is not yet in slices."""
+        """Write what is not yet in slices. Raises UnavailableError when that is to be repeated.
+
+        A slice that is refused for good (by a quota, say) is given up: the verdict does not depend on it.
+        """
         self._flushed_at = now
-        objects: list[Object] = [
-            item for key, writer in self._writers.items() for item in writer.take(self.shards[key].pod_uid)
+        pending: list[tuple[SliceWriter, Object]] = [
+            (writer, item) for key, writer in self._writers.items() for item in writer.pending(self.shards[key].pod_uid)
         ]
-        await asyncio.gather(*(self._cluster.apply(item) for item in objects))
+        answers = await asyncio.gather(*(self._cluster.apply(item) for _, item in pending), return_exceptions=True)
+        failed = [answer for answer in answers if answer is not None and not _is_refusal(answer)]
+        for (writer, item), answer in zip(pending, answers, strict=True):
+            if answer is not None and _is_refusal(answer):
+                logger.error("%s: results cannot be kept in %s: %s", self._run, item["metadata"]["name"], answer)
+            if answer not in failed:
+                writer.mark_written(item)
+        if failed:
+            raise failed[0]
+
+
+def _is_refusal(answer: BaseException) -> bool:
+    return isinstance(answer, ClusterError) and not isinstance(answer, UnavailableError)

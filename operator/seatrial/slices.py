@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from seatrial.api import API_VERSION
-from seatrial.api.results import MAX_SLICE_TESTS, TestResult
+from seatrial.api.results import MAX_EVENT_CHARACTERS, MAX_SLICE_EVENTS, MAX_SLICE_TESTS, TestResult
 from seatrial.api.status import Outcome
 from seatrial.evidence import ShardEvidence
 from seatrial.naming import RUN_UID_LABEL, RunId, run_labels, slice_name
-from seatrial.records import Attempt, End, Record, dump_record, parse_record
+from seatrial.records import Attempt, End, Record, clip, dump_object, dump_record, load_object, parse_record
+from seatrial.sizes import stored_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 MAX_SLICE_BYTES = 400_000
 """Well below the 1.5 MiB that etcd takes for one object."""
-MAX_EVENTS = 64
+OVERHEAD_BYTES = 1500
+"""Of a slice beside its results: metadata and the members that say what it is about."""
 
 
 @dataclass
@@ -33,38 +34,48 @@ class SliceWriter:
     number: int = 0
     first: int = 1
     last: int = 0
-    size: int = 0
+    size: int = OVERHEAD_BYTES
     events: list[str] = field(default_factory=list)
     tests: list[Object] = field(default_factory=list)
-    dirty: bool = False
     full: list[Object] = field(default_factory=list)
+    """Slices that are full and not yet known to be written."""
+    written: int = 0
+    """The last sequence number of the growing slice as it was written."""
+
+    @property
+    def dirty(self) -> bool:
+        """Whether there is something to write."""
+        return bool(self.full) or self.last > self.written
 
     def add(self, sequence: int, record: Record, pod_uid: str) -> None:
         """Take a record that was not there before."""
         entry = _as_test(record) if isinstance(record, Attempt) else None
-        event = "" if entry is not None else dump_record(record).decode()
-        size = len(event) if entry is None else 160 + sum(len(str(value).encode()) for value in entry.values())
+        event = "" if entry is not None else _as_event(record)
+        size = stored_size(event if entry is None else entry) + 1
         if self.tests or self.events:
             over = self.size + size > MAX_SLICE_BYTES
-            if over or len(self.tests) >= MAX_SLICE_TESTS or len(self.events) >= MAX_EVENTS:
+            if over or len(self.tests) >= MAX_SLICE_TESTS or len(self.events) >= MAX_SLICE_EVENTS:
                 self.full.append(self._object(pod_uid))
                 self.number += 1
-                self.first, self.size, self.events, self.tests = sequence, 0, [], []
+                self.first, self.size, self.events, self.tests = sequence, OVERHEAD_BYTES, [], []
         if entry is not None:
             self.tests.append(entry)
         else:
             self.events.append(event)
         self.size += size
         self.last = sequence
-        self.dirty = True
 
-    def take(self, pod_uid: str) -> list[Object]:
-        """What has to be written now: the slices that are full, and the one that is growing."""
-        objects, self.full = self.full, []
-        if self.dirty:
-            objects.append(self._object(pod_uid))
-            self.dirty = False
-        return objects
+    def pending(self, pod_uid: str) -> list[Object]:
+        """What has to be written: the slices that are full, and the one that is growing."""
+        growing = [self._object(pod_uid)] if self.last > self.written else []
+        return [*self.full, *growing]
+
+    def mark_written(self, item: Object) -> None:
+        """Note that one of the pending slices was written. It may have grown meanwhile."""
+        others = [other for other in self.full if other is not item]
+        if len(others) == len(self.full):
+            self.written = max(self.written, int(item["spec"]["lastSequence"]))
+        self.full = others
 
     def _object(self, pod_uid: str) -> Object:
         return {
@@ -114,14 +125,28 @@ def _as_test(record: Attempt) -> Object:
     return result.model_dump(by_alias=True, exclude_defaults=True)
 
 
+def _as_event(record: Record) -> str:
+    """A record as JSON, its texts shortened where the whole is more than a slice takes."""
+    event = dump_record(record)
+    for limit in (4096, 1024, 256):
+        if len(event) <= MAX_EVENT_CHARACTERS:
+            break
+        members = load_object(event) or {}
+        short = {key: clip(members[key], limit) for key in ("m", "x", "message") if isinstance(members.get(key), str)}
+        if isinstance(members.get("stderr"), str):
+            short["stderr"] = members["stderr"][-(limit // 4) :]  # its end tells more
+        event = dump_object(members | short)
+    return event.decode()
+
+
 def restore(
     run: RunId, slices: Iterable[Object]
 ) -> tuple[dict[tuple[str, int], ShardEvidence], dict[tuple[str, int], SliceWriter]]:
     """Rebuild what was known from the slices of a run, and writers that go on where they end."""
     evidence: dict[tuple[str, int], ShardEvidence] = {}
     writers: dict[tuple[str, int], SliceWriter] = {}
-    mine = [item for item in slices if (item["metadata"].get("labels") or {}).get(RUN_UID_LABEL) == run.uid]
-    for item in sorted(mine, key=lambda item: int(item["spec"]["firstSequence"])):
+    mine = [(number, item) for item in slices if (number := _number(run, item)) is not None]
+    for number, item in sorted(mine, key=lambda pair: pair[0]):
         spec = item["spec"]
         key = (str(spec["suite"]), int(spec["shard"]))
         shard = evidence.setdefault(key, ShardEvidence(*key))
@@ -136,20 +161,34 @@ def restore(
         writers[key] = SliceWriter(
             run,
             *key,
-            number=int(str(item["metadata"]["name"]).rsplit("-", 1)[1]),
-            first=int(spec["firstSequence"]),
-            last=int(spec["lastSequence"]),
-            size=len(json.dumps(spec)),
+            number=number,
+            first=first,
+            last=last,
+            written=last,
+            size=OVERHEAD_BYTES + stored_size(spec),
             events=list(spec.get("events") or ()),
             tests=list(spec.get("tests") or ()),
         )
     return evidence, writers
 
 
+def _number(run: RunId, item: Object) -> int | None:
+    """Number of a slice, or None for one that this operator has not written, whatever its label says."""
+    metadata, spec = item["metadata"], item["spec"]
+    number = str(metadata["name"]).rpartition("-")[2]
+    if (metadata.get("labels") or {}).get(RUN_UID_LABEL) != run.uid or not number.isdecimal():
+        return None
+    name = slice_name(run, str(spec["suite"]), int(spec["shard"]), int(number))
+    return int(number) if name == metadata["name"] else None
+
+
 def _records(spec: Object) -> list[Record]:
-    """The records of a slice. `end` comes last: it closes the shard."""
+    """The records of a slice. `end` comes last: it closes the shard. What cannot be read makes a gap."""
     events = [parse_record(event.encode()) for event in spec.get("events") or ()]
-    tests = [_as_record(TestResult.model_validate(test)) for test in spec.get("tests") or ()]
+    try:
+        tests = [_as_record(TestResult.model_validate(test)) for test in spec.get("tests") or ()]
+    except ValueError:
+        tests = []
     return [
         *(event for event in events if not isinstance(event, End)),
         *tests,

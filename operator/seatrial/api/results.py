@@ -11,6 +11,8 @@ from seatrial.api.base import Model
 from seatrial.api.status import Name, NodeId
 
 MAX_SLICE_TESTS = 500
+MAX_SLICE_EVENTS = 64
+MAX_EVENT_CHARACTERS = 16_384
 
 
 class TestResult(Model):
@@ -55,7 +57,9 @@ class TestResultSliceSpec(Model):
     """Sequence number of the first record in this slice."""
     last_sequence: Annotated[int, Field(ge=0)]
     """Sequence number of the last record in this slice."""
-    events: Annotated[list[Annotated[str, Field(max_length=16384)]], Field(max_length=64)] = []
+    events: Annotated[
+        list[Annotated[str, Field(max_length=MAX_EVENT_CHARACTERS)]], Field(max_length=MAX_SLICE_EVENTS)
+    ] = []
     """The records of this slice that are not tests, as JSON: collected, finish, end and the like."""
     tests: Annotated[list[TestResult], Field(max_length=MAX_SLICE_TESTS)] = []
     """Attempts of tests, in the order in which they ended."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from seatrial.sizes import stored_size
 from seatrial.verdict import State
 
 if TYPE_CHECKING:
@@ -17,14 +17,6 @@ LIMIT_BYTES = 96 * 1024
 """Of a whole status. It must stay below 100 KiB, and the verdict is not its last word."""
 TEXT_BYTES = 128
 FEW_FAILURES = 10
-_ESCAPED = {"<": 5, ">": 5, "&": 5, "\u2028": 3, "\u2029": 3}
-"""What the API server's JSON takes more for a character than Python's."""
-
-
-def stored_size(value: Any) -> int:
-    """Bytes of a value in the JSON that the API server stores."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return len(text.encode()) + sum(more * text.count(character) for character, more in _ESCAPED.items())
 
 
 def fit(status: TestRunStatus) -> TestRunStatus:
