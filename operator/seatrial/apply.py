@@ -143,7 +143,8 @@ async def _copy(cluster: Cluster, plan: Plan, copy: Copy) -> None:
         ) from error
     except ForbiddenError as error:
         raise Refusal(f"{copy.kind}AccessDenied", f"{name}: {_grant(run.namespace, str(error))}") from error
-    members: Object = {key: source[key] for key in ("data", "binaryData", "type") if key in source}
+    # Not the type: a Secret of a special type would be refused for lack of what that type asks for.
+    members: Object = {key: source[key] for key in ("data", "binaryData") if key in source}
     await _apply(
         cluster,
         {

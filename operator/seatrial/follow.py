@@ -67,6 +67,10 @@ class Followers:
                 logger.debug("log of %s/%s: %s", key.namespace, key.pod, error)
                 # What was said before the container stopped can still be read, unless the API server has lost it too.
                 ended = ended and error.reason == "BadRequest"
+            except Exception:
+                # A defect must not leave the run waiting for its total timeout: what is missing is missing.
+                logger.exception("log of %s/%s: a line cannot be taken in", key.namespace, key.pod)
+                ended = True
             if ended:
                 on_end()
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from seatrial.errors import ClusterError
 from seatrial.status import merge_patch, read_past, timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from seatrial.cluster import Cluster
     from seatrial.naming import RunId
 
@@ -76,11 +79,28 @@ class Reporter:
 
 
 def _parse(status: Any) -> TestRunStatus:
-    try:
-        return TestRunStatus.model_validate(status or {})
-    except ValidationError:
-        logger.warning("a status that this version cannot read is written anew")
-        return TestRunStatus()
+    """Read a status, without the members that another version has written and this one does not know.
+
+    What is known stays: a run that has finished must not start again after an upgrade is taken back.
+    """
+    known = copy.deepcopy(dict(status or {}))
+    while True:
+        try:
+            return TestRunStatus.model_validate(known)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            logger.warning("status.%s cannot be read: %s", ".".join(map(str, problem["loc"])), problem["msg"])
+            _remove(known, problem["loc"][:-1] if problem["type"] == "missing" else problem["loc"])
+
+
+def _remove(data: Any, path: Sequence[int | str]) -> None:
+    """Remove the member at a path; the whole, when there is no path."""
+    if not path:
+        data.clear()
+        return
+    for part in path[:-1]:
+        data = data[part]
+    del data[path[-1]]
 
 
 def _is_true(status: TestRunStatus, kind: ConditionType) -> bool:

@@ -35,12 +35,16 @@ class Slots:
         if len(self._active) >= self.limit or self._next() != uid:
             return False
         self.adopt(uid)
+        self._wake_next()
         return True
 
     def release(self, uid: str) -> None:
         """Give the slot back, and wake whoever is next."""
         self._active.discard(uid)
         self._waiting.pop(uid, None)
+        self._wake_next()
+
+    def _wake_next(self) -> None:
         if len(self._active) < self.limit and self._waiting:
             self._waiting[self._next()][1]()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial import metrics
 from seatrial.errors import ClusterError
-from seatrial.naming import RUN_UID_LABEL
+from seatrial.naming import RUN_UID_LABEL, digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,13 +22,18 @@ RETRY_SECONDS = 30.0
 
 
 def find_orphans(namespaces: Iterable[dict[str, Any]], uids: set[str]) -> list[str]:
-    """Names of the runs' namespaces whose TestRun is gone. Those that are being deleted already are left alone."""
-    return [
-        str(item["metadata"]["name"])
-        for item in namespaces
-        if item["metadata"].get("labels", {}).get(RUN_UID_LABEL) not in uids
-        and "deletionTimestamp" not in item["metadata"]
-    ]
+    """Names of the runs' namespaces whose TestRun is gone. Those that are being deleted already are left alone.
+
+    A label alone is no proof: whoever may label a namespace must not have it deleted by us. Its name must be ours too.
+    """
+    orphans = []
+    for item in namespaces:
+        metadata = item["metadata"]
+        name, uid = str(metadata["name"]), (metadata.get("labels") or {}).get(RUN_UID_LABEL)
+        ours = uid is not None and name.startswith("seatrial-") and name.endswith(f"-{digest(uid)}")
+        if ours and uid not in uids and "deletionTimestamp" not in metadata:
+            orphans.append(name)
+    return orphans
 
 
 async def sweep(cluster: Cluster) -> list[str]:

@@ -41,7 +41,10 @@ def decide_suite(suite: PlannedSuite, snapshot: Snapshot, past: Past, orders: Or
     for item in evidence:
         pod = next((pod for pod in pods if pod.shard == item.shard), None)
         judgement = judge_shard(item, pod, shards=suite.shards, junit=suite.junit)
-        if pod is None and item.pod_uid and item.end is None:
+        if item.end is None and _past_deadline(suite, snapshot, item, pod):
+            message = f"suite {suite.name} was stopped by its Job's deadline: {_known(item)}"
+            judgement = Judgement(State.ERROR, "SuiteTimeout", message)
+        elif pod is None and item.pod_uid and item.end is None:
             judgement = Judgement(State.ERROR, "PodDeleted", f"the pod of shard {item.shard} is gone: {_known(item)}")
         elif pod is not None and not judgement.state.ended:
             judgement = stuck(pod, orders, now) or judgement
@@ -52,8 +55,8 @@ def decide_suite(suite: PlannedSuite, snapshot: Snapshot, past: Past, orders: Or
         never_started = all(shard.state in {State.PENDING, State.WAITING, State.ERROR} for shard in shards)
         if failed is not None and never_started:
             judgement = failed
-        elif (message := _no_pods(suite, snapshot, now)) is not None:
-            judgement = Judgement(State.ERROR, "PodRefused", message)
+        elif (refusal := _no_pods(suite, snapshot, now)) is not None:
+            judgement = Judgement(State.ERROR, "PodRefused", refusal)
     return SuiteDecision(judgement, tuple(shards))
 
 
@@ -63,6 +66,13 @@ def shard_evidence(snapshot: Snapshot, suite: str, index: int) -> ShardEvidence:
 
 def _known(evidence: ShardEvidence) -> str:
     return f"{evidence.finals} of {evidence.collected or 0} collected tests have an outcome"
+
+
+def _past_deadline(suite: PlannedSuite, snapshot: Snapshot, evidence: ShardEvidence, pod: PodView | None) -> bool:
+    """Whether Kubernetes has stopped the suite: a suite that is not pytest has no supervisor to do it."""
+    job = snapshot.job(suite.name)
+    over = pod is None or (pod.terminated and evidence.drained)
+    return job is not None and job.failed_reason == "DeadlineExceeded" and over
 
 
 def _no_pods(suite: PlannedSuite, snapshot: Snapshot, now: float) -> str | None:

@@ -11,6 +11,7 @@ from seatrial.plan.pods import (
     container_security,
     headless_service,
     memory_volume,
+    merge_variables,
     metadata,
     mount,
     pod_spec,
@@ -40,7 +41,7 @@ def plan_application(
         "image": application.image,
         "imagePullPolicy": pull_policy,
         "ports": [{"name": name, "containerPort": number} for name, number in ports.items()],
-        "env": [*connection_variables(services), *variables],
+        "env": merge_variables(connection_variables(services), variables),
         "resources": user_resources(application.resources, cpu="50m", memory="256Mi"),
         "securityContext": container_security(),
         "volumeMounts": [mount("tmp", "/tmp")],  # noqa: S108

@@ -64,6 +64,12 @@ def variable(name: str, value: str) -> Object:
     return {"name": name, "value": value}
 
 
+def merge_variables(*groups: Iterable[Object]) -> list[Object]:
+    """Variables of which each name is there once, as lists that are maps must be; a later group outweighs a former."""
+    merged = {entry["name"]: entry for group in groups for entry in group}
+    return list(merged.values())
+
+
 def connection_variable(name: str, key: str | None = None) -> Object:
     """A variable from the run's Secret."""
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": CONNECTION_SECRET, "key": key or name}}}

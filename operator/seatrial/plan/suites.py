@@ -25,6 +25,7 @@ from seatrial.plan.pods import (
     config_map_volume,
     container_security,
     memory_volume,
+    merge_variables,
     metadata,
     mount,
     pod_spec,
@@ -45,6 +46,7 @@ COMPONENT = "suite"
 RECORDS = "/seatrial-records"
 INPOD = "/seatrial"
 TESTS = "/tests"
+TMP = "/tmp"  # noqa: S108  (a volume of its own)
 INTERRUPT_SECONDS = 10
 """Between SIGINT, which lets pytest tear down and report, and SIGKILL."""
 BACKSTOP_SECONDS = 60
@@ -70,10 +72,13 @@ def plan_suite(
     labels = component_labels(run, COMPONENT, suite.name)
     seconds = parse_duration(suite.timeout).total_seconds()
     user_env, copies = user_variables(suite.env)
-    volumes = [memory_volume("records", "64Mi"), memory_volume("tmp", "256Mi")]
-    mounts = [mount("tmp", "/tmp")]  # noqa: S108
-    env = [
-        *connection_variables(services),
+    volumes = [memory_volume("records", "64Mi")]
+    mounts: list[Object] = []
+    folder = posixpath.dirname(suite.junit.path) if suite.junit else ""
+    if folder != TMP:
+        volumes.append(memory_volume("tmp", "256Mi"))
+        mounts.append(mount("tmp", TMP))
+    own_env = [
         variable("SEATRIAL_RUN", run.name),
         variable("SEATRIAL_SUITE", suite.name),
         variable("SEATRIAL_SHARDS", str(suite.shards)),
@@ -84,7 +89,6 @@ def plan_suite(
                 "fieldRef": {"fieldPath": "metadata.annotations['batch.kubernetes.io/job-completion-index']"}
             },
         },
-        *user_env,
     ]
     container: Object = {
         "name": SUITE_CONTAINER,
@@ -110,7 +114,7 @@ def plan_suite(
         volumes.append(config_map_volume("inpod", INPOD_CONFIG_MAP))
         mounts += [mount("records", RECORDS), mount("inpod", INPOD, read_only=True)]
         container["command"] = ["python3", f"{INPOD}/supervisor.py"]
-        env += [
+        own_env += [
             *gate,
             variable("SEATRIAL_TIMEOUT_SECONDS", _number(seconds)),
             variable("SEATRIAL_GRACE_SECONDS", str(INTERRUPT_SECONDS)),
@@ -119,7 +123,6 @@ def plan_suite(
             variable("SEATRIAL_PYTEST_ARGS", json.dumps(pytest_args(suite.pytest or Pytest()))),
         ]
     else:
-        folder = posixpath.dirname(suite.junit.path)
         volumes.append(memory_volume("junit", "64Mi"))
         mounts.append(mount("junit", folder))
         relay_mounts.append(mount("junit", folder, read_only=True))
@@ -131,6 +134,7 @@ def plan_suite(
         init.append(
             _agent_container("gate", images, "seatrial.agent.gate", env=gate, mounts=[]),
         )
+    env = merge_variables(connection_variables(services), user_env, own_env)
     container |= {"env": env, "volumeMounts": mounts}
     relay = _agent_container(RELAY_CONTAINER, images, "seatrial.agent.relay", env=relay_env, mounts=relay_mounts)
     relay["restartPolicy"] = "Always"
@@ -143,7 +147,8 @@ def plan_suite(
             "completionMode": "Indexed",
             "completions": suite.shards,
             "parallelism": suite.shards,
-            "backoffLimit": 0,
+            # Each pod is tried once. `backoffLimit` would kill all shards as soon as the tests of one failed.
+            "backoffLimitPerIndex": 0,
             "activeDeadlineSeconds": int(gate_seconds + seconds + INTERRUPT_SECONDS + BACKSTOP_SECONDS),
             "template": {
                 "metadata": {"labels": labels},
