@@ -74,7 +74,7 @@ def judged_by_the_server(api: Api, spec: object) -> TestRunSpec | str:
         return refusal.message
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(spec=_proper(SPEC))
 def test_both_sides_agree(api: Api, spec: dict[str, Any]) -> None:
     local, server = judged_locally(spec), judged_by_the_server(api, spec)

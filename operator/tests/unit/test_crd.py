@@ -132,7 +132,7 @@ RESERVED_IN_CEL = (
 
 @each_crd
 def test_rules_escape_reserved_words(crd: dict[str, Any]) -> None:
-    """Unescaped, such a member compiles, and `has` of it is always false."""
+    """Unescaped, the bounds of such a member are not found, and its rule is refused for what it may cost."""
     for rule in rules(crd):
         assert not set(re.findall(r"\.([a-zA-Z_]+)", rule["rule"])) & set(RESERVED_IN_CEL.split()), rule
 
