@@ -78,9 +78,20 @@ _PYTHON = Pick(
         "usr/share/ca-certificates",
         "usr/lib/locale/C.utf8",
         "etc/mime.types",
-        # Wheels of compiled packages expect these two from the system.
-        "usr/lib/*/libstdc++.so.6",
-        "usr/lib/*/libgcc_s.so.1",
+        # What wheels of compiled packages may expect from the system (PEP 600, the manylinux policies).
+        *(
+            f"usr/lib/*/{library}"
+            for library in (
+                "libdl.so.2",
+                "libgcc_s.so.1",
+                "libm.so.6",
+                "libpthread.so.0",
+                "libresolv.so.2",
+                "librt.so.1",
+                "libstdc++.so.6",
+                "libutil.so.1",
+            )
+        ),
     ),
     drop=(
         "usr/lib/python3.11/sitecustomize.py",
