@@ -11,7 +11,11 @@ from tempfile import TemporaryDirectory
 from images import keys, pipconf
 from images.builders import Builder, Job
 from images.catalogue import IMAGES, Image, in_build_order, is_base
+from images.errors import ImageError
 from images.settings import REPOSITORY, Settings
+
+
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,10 @@ class Archive:
         return self.path.stat().st_size
 
 
+class SourcesChangedError(ImageError):
+    """Somebody edits what is being built; the key would not say what is in the image."""
+
+
 class Workshop:
     """Keys, archives and builds of one set of settings."""
 
@@ -45,12 +53,14 @@ class Workshop:
     def key(self, image: Image) -> str:
         """What the image depends on, all the way down to its bases."""
         if image.name not in self._keys:
-            parts = {"builder": self._settings.builder, "format": "oci", "dockerfile": image.dockerfile}
-            parts |= {f"argument {name}": value for name, value in image.arguments.items()}
-            for argument, base in image.bases.items():
-                parts[f"base {argument}"] = self._reference_of(base)
-            self._keys[image.name] = keys.digest(parts, REPOSITORY, (image.folder, *image.inputs))
+            self._keys[image.name] = self._digest(image, REPOSITORY)
         return self._keys[image.name]
+
+    def _digest(self, image: Image, root: Path) -> str:
+        parts = {"builder": self._settings.builder, "format": "oci", "dockerfile": image.dockerfile}
+        parts |= {f"argument {name}": value for name, value in image.arguments.items()}
+        parts |= {f"base {argument}": self._reference_of(base) for argument, base in image.bases.items()}
+        return keys.digest(parts, root, (image.folder, *image.inputs))
 
     def archive(self, image: Image) -> Archive:
         key = self.key(image)
@@ -68,10 +78,24 @@ class Workshop:
         if all(archive.exists for archive in wanted):
             return wanted
         with self._locked():
-            for archive in wanted:
-                if not archive.exists:
-                    self._make(IMAGES[archive.name], archive)
+            self._keys.clear()  # sources may have changed while another build had its turn
+            for attempt in range(ATTEMPTS):
+                try:
+                    wanted = self._make_missing(names)
+                    break
+                except SourcesChangedError as change:
+                    if attempt + 1 == ATTEMPTS:
+                        raise
+                    self._say(f"{change} Starting again with what is there now.")
+                    self._keys.clear()
             self._prune(wanted)
+        return wanted
+
+    def _make_missing(self, names: list[str]) -> list[Archive]:
+        wanted = self.archives(names)
+        for archive in wanted:
+            if not archive.exists:
+                self._make(IMAGES[archive.name], archive)
         return wanted
 
     def _make(self, image: Image, archive: Archive) -> None:
@@ -98,6 +122,8 @@ class Workshop:
         with TemporaryDirectory(dir=self._settings.cache, prefix="context-") as folder:
             context, private = Path(folder) / "context", Path(folder) / "secrets"
             keys.stage(REPOSITORY, (image.folder, *image.inputs), context)
+            if self._digest(image, context) != self.key(image):
+                raise SourcesChangedError(f"{image.name}: its sources were changed while images were being built.")
             secrets = pipconf.secrets(private) if image.network else {}
             dockerfile = context / image.folder / "Dockerfile"
             self._builder.build(Job(reference, dockerfile, context, arguments, secrets, image.network))

@@ -49,6 +49,6 @@ unset POSTGRES_PASSWORD
 exec postgres -D /data/pg \
     -c listen_addresses='*' -c port=5432 -c unix_socket_directories=/data -c password_encryption=scram-sha-256 \
     -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0 \
-    -c min_wal_size=2MB -c max_wal_size=16MB -c autovacuum=off -c jit=off \
+    -c min_wal_size=2MB -c max_wal_size=24MB -c checkpoint_warning=0 -c log_checkpoints=off -c autovacuum=off -c jit=off \
     -c shared_buffers=16MB -c max_connections=100 -c dynamic_shared_memory_type=mmap \
     -c log_min_messages=warning -c logging_collector=off
