@@ -1,17 +1,23 @@
-"""The CustomResourceDefinitions, built from the models."""
+"""The CustomResourceDefinitions, built from the models: `python -m seatrial.api.crd [--check] FOLDER`."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from seatrial.api import GROUP, VERSION
+from seatrial.api.generate import HEADER, Files, run
 from seatrial.api.results import TestResultSlice, TestResultSliceSpec
 from seatrial.api.schema import Schema, structural_schema
 from seatrial.api.spec import FROZEN_SPEC_RULES, TestRunSpec
 from seatrial.api.status import TestRunStatus
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from seatrial.api.base import Model
 
 UNSEEN_STATUS = {"observedGeneration": -1}
@@ -148,3 +154,24 @@ def _root(kind: Kind) -> Schema:
     if kind.rules:
         schema["x-kubernetes-validations"] = list(kind.rules)
     return schema
+
+
+class _Dumper(yaml.SafeDumper):
+    """Repeats what occurs twice instead of writing anchors, which are hard to read in a schema."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        del data
+        return True
+
+
+def crd_files(folder: Path) -> Files:
+    """The files of the CRDs, which `kubectl apply` takes as they are: path -> text."""
+    return {
+        folder / f"{definition['metadata']['name']}.yaml": f"# {HEADER}\n"
+        + yaml.dump(definition, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+        for definition in crds()
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(run("seatrial.api.crd", crd_files))

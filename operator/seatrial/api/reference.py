@@ -1,18 +1,23 @@
-"""The API reference, in Markdown, from the models."""
+"""The API reference, in Markdown, from the models: `python -m seatrial.api.reference [--check] FILE`."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 from seatrial.api import API_VERSION, GROUP
 from seatrial.api.crd import KINDS, Kind
+from seatrial.api.generate import HEADER, Files, run
 from seatrial.api.schema import Schema, json_schema, resolve, words
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _INTRODUCTION = f"""\
 # API reference
 
-<!-- Generated from operator/seatrial/api by `make crd`; changes belong there. -->
+<!-- {HEADER} -->
 
 `{API_VERSION}`. The API server checks every type, bound, pattern and rule below when an object is written; `seatrial`
 on the command line checks the same without a cluster. In a spec, null (`key:` with nothing after it) means that the
@@ -165,3 +170,12 @@ def _bounds(member: Schema) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+def reference_files(path: Path) -> Files:
+    """The file of the reference: path -> text."""
+    return {path: reference()}
+
+
+if __name__ == "__main__":
+    sys.exit(run("seatrial.api.reference", reference_files))

@@ -229,7 +229,7 @@ class TestRunStatus(Model):
     model_config = ConfigDict(
         json_schema_extra=cel_rules(
             cel(
-                # `namespace` is a reserved word of CEL: unescaped, its maxLength is not found and the rule costs too much.
+                # A reserved word of CEL: unescaped, its maxLength is not seen and the rule costs too much.
                 f"!has(oldSelf.__namespace__) || {unchanged('__namespace__')}",
                 "cannot change: the environment in the namespace would be lost",
                 fieldPath=".namespace",

@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from seatrial.api import API_VERSION, VERSION, TestResultSliceSpec, TestRunStatus
-from seatrial.api.generate import CRD_FOLDER
 from tests.apiserver.conftest import DEFINITIONS, ROOT, Api, Object, Refusal, send
 from tests.spec_cases import run
 
@@ -75,7 +74,9 @@ SLICE: Object = {
 }
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / CRD_FOLDER).glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "charts/seatrial/files/crds").glob("*.yaml")), ids=lambda path: path.name
+)
 def test_generated_files_can_be_applied(api_client: client.ApiClient, path: Path) -> None:
     definition = yaml.safe_load(path.read_text(encoding="utf-8"))
     answer = send(

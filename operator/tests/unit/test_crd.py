@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +13,9 @@ import yaml
 from pydantic import Field
 
 from seatrial.api.base import Model
-from seatrial.api.crd import crds
-from seatrial.api.generate import CRD_FOLDER, generated_files, main, stale_files
-from seatrial.api.reference import reference
+from seatrial.api.crd import crd_files, crds
+from seatrial.api.generate import run, stale_files
+from seatrial.api.reference import reference, reference_files
 from seatrial.api.schema import structural_schema
 from tests.spec_cases import REFUSED
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[3]
+CRD_FOLDER = ROOT / "charts/seatrial/files/crds"
+REFERENCE = ROOT / "docs/api.md"
 APPLY_LIMIT = 262_144
 """Bytes of all annotations of an object; client-side `kubectl apply` keeps a compact copy of the object in one."""
 
@@ -169,37 +173,44 @@ def test_results_are_stored_as_written() -> None:
 
 
 def test_the_repository_is_up_to_date() -> None:
-    assert stale_files(ROOT) == [], "run `make crd`"
+    for target, files in ((CRD_FOLDER, crd_files(CRD_FOLDER)), (REFERENCE, reference_files(REFERENCE))):
+        assert stale_files(target, files) == [], "run `make crd`"
 
 
-def test_generated_yaml_is_the_definition() -> None:
-    files = generated_files()
+def test_generated_yaml_is_the_definition(tmp_path: Path) -> None:
+    files = crd_files(tmp_path)
     for crd in crds():
-        text = files[CRD_FOLDER / f"{crd['metadata']['name']}.yaml"]
+        text = files[tmp_path / f"{crd['metadata']['name']}.yaml"]
         assert yaml.safe_load(text) == crd
         assert "&id" not in text
 
 
 def test_command_writes_and_checks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(tmp_path)]) == 0
-    assert "wrote docs/api.md" in capsys.readouterr().out
-    assert main(["--check", str(tmp_path)]) == 0
-    assert capsys.readouterr() == ("", "")
+    folder, left_over = tmp_path / "crds", tmp_path / "crds/testplans.yaml"
+    edited, fine = folder / "edited.yaml", folder / "fine.yaml"
 
-    (tmp_path / "docs/api.md").write_text("edited by hand", encoding="utf-8")
-    left_over = tmp_path / CRD_FOLDER / "testplans.seatrial.dev.yaml"
-    left_over.write_text("{}", encoding="utf-8")
-    assert main(["--check", str(tmp_path)]) == 1
+    def call(*arguments: str) -> tuple[int, list[str]]:
+        status = run("generate", lambda target: {target / "edited.yaml": "a", target / "fine.yaml": "b"}, [*arguments])
+        output = capsys.readouterr()
+        return status, (output.out + output.err).splitlines()
+
+    assert call(str(folder)) == (0, [f"wrote {edited}", f"wrote {fine}"])
+    assert call("--check", str(folder)) == (0, [])
+    edited.write_text("by hand", encoding="utf-8")
+    left_over.touch()
     complaint = "{} does not follow from the models in operator/seatrial/api: run `make crd`"
-    assert capsys.readouterr().err.splitlines() == [
-        complaint.format("docs/api.md"),
-        complaint.format(CRD_FOLDER / "testplans.seatrial.dev.yaml"),
-    ]
-    assert (tmp_path / "docs/api.md").read_text(encoding="utf-8") == "edited by hand"
+    assert call("--check", str(folder)) == (1, [complaint.format(edited), complaint.format(left_over)])
+    assert edited.read_text(encoding="utf-8") == "by hand"
+    assert call(str(folder)) == (0, [f"wrote {edited}", f"removed {left_over}"])
+    assert call("--check", str(folder)) == (0, [])
 
-    assert main([str(tmp_path)]) == 0
-    assert not left_over.exists()
-    assert main(["--check", str(tmp_path)]) == 0
+
+@pytest.mark.parametrize("module", ["seatrial.api.crd", "seatrial.api.reference"])
+def test_commands_fail_on_what_is_not_there(module: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", "-m", module, "--check", str(tmp_path / "absent")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "run `make crd`" in done.stderr
 
 
 class Colour(StrEnum):
