@@ -18,8 +18,8 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 def refuse_dropped_services(metadata: Mapping[str, Any], services: Services) -> None:
     """Refuse a run that lacks a service which its author wrote.
 
-    Client-side `kubectl apply` removes every null from what it sends, so `redis:` never arrives (`kubectl create`,
-    server-side apply and Helm send it). Its annotation still tells. Raises SpecError.
+    Client-side `kubectl apply` removes every null from what it sends, so `redis:` never arrives (`kubectl create` and
+    server-side apply send it). Its annotation still tells. Raises SpecError.
     """
     try:
         applied = json.loads((metadata.get("annotations") or {}).get(LAST_APPLIED, "{}"))
