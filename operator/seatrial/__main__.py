@@ -14,8 +14,8 @@ def main() -> None:
     """Run until SIGTERM."""
     log_format = kopf.LogFormat.JSON if os.environ.get("SEATRIAL_LOG_FORMAT", "json") == "json" else kopf.LogFormat.FULL
     kopf.configure(log_format=log_format, verbose=False)
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
-    logging.getLogger("kopf.activities").setLevel(logging.WARNING)
+    for name in ("kopf.objects", "kopf.activities", "aiohttp.access"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     port = os.environ.get("SEATRIAL_HEALTH_PORT", "8080")
     kopf.run(clusterwide=True, standalone=True, liveness_endpoint=f"http://0.0.0.0:{port}/healthz", memo=kopf.Memo())
 
