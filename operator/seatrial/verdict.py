@@ -113,9 +113,9 @@ def _judge_finished(evidence: ShardEvidence, end: End, shards: int) -> Judgement
             "NoTestsCollected",
             f"pytest collected no test (exit code {end.rc}): check the suite's paths, markers and keyword",
         )
-    if end.rc == INTERRUPTED:
+    if end.rc == INTERRUPTED and not evidence.count(Outcome.FAILED):  # pytest-xdist ends so after -x, too
         return Judgement(State.ERROR, "Interrupted", f"pytest was interrupted (exit code 2); {known}{_tail(end)}")
-    if end.rc not in {0, TESTS_FAILED}:
+    if end.rc not in {0, TESTS_FAILED, INTERRUPTED}:
         return Judgement(State.ERROR, "UnexpectedExit", f"pytest ended with exit code {end.rc}; {known}{_tail(end)}")
     if failed:
         return Judgement(State.FAILED, "TestsFailed", _failed(evidence, failed))
