@@ -82,7 +82,7 @@ def test_what_psql_can_and_a_query_cannot_is_explained() -> None:
     transaction = {"message": "CREATE DATABASE cannot run inside a transaction block", "sqlstate": "25001"}
     assert "put this statement into a file of its own" in explain("a.sql", "CREATE DATABASE x; SELECT 1", transaction)
     syntax = {"message": "syntax error", "sqlstate": "42601", "position": "1"}
-    assert "psql's own commands" in explain("a.sql", "\\connect x", syntax)
+    assert "psql's commands" in explain("a.sql", "\\connect x", syntax)
     assert "use INSERT" in explain("a.sql", "COPY a FROM stdin;\n1\n", syntax)
     assert "psql" not in explain("a.sql", "SELEC 1", syntax)
     assert "Hint: the server's" in explain("a.sql", "\\x", {**syntax, "hint": "the server's"})

@@ -99,6 +99,6 @@ def _advice(sql: str, error: Mapping[str, str]) -> str | None:
         case "25001":  # active_sql_transaction
             return "A file is one implicit transaction: put this statement into a file of its own."
         case "42601" if "\\" in sql or _FROM_STDIN.search(sql):  # syntax_error
-            return "psql's own commands (with a backslash) and data after COPY ... FROM stdin are not SQL: use INSERT."
+            return "psql's commands (with a backslash) and data after COPY ... FROM stdin are not SQL: use INSERT."
         case _:
             return None
