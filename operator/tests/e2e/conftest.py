@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .kubectl import OPERATOR_NAMESPACE, Tenant, eventually, get, kubectl
+from .kubectl import OPERATOR_NAMESPACE, Tenant, eventually, get, items, kubectl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,21 +21,16 @@ def operator() -> None:
 
 @pytest.fixture
 def tenant() -> Iterator[Tenant]:
-    """A namespace for the test's TestRuns, deleted with them."""
+    """A namespace for the test's TestRuns. It goes with them, and so must every environment that they had."""
     namespace = f"e2e-{uuid.uuid4().hex[:8]}"
     kubectl("create", "namespace", namespace)
     yield Tenant(namespace)
     kubectl("delete", "testruns", "--all", "-n", namespace, "--timeout=60s")
     kubectl("delete", "namespace", namespace, "--wait=false")
 
+    def is_clean() -> bool:
+        environments = items("namespaces", selector="seatrial.dev/run-uid")
+        owners = (item["metadata"]["annotations"]["seatrial.dev/run-namespace"] for item in environments)
+        return namespace not in owners
 
-@pytest.fixture
-def no_leftovers() -> Iterator[None]:
-    """After the test every environment is gone."""
-    yield
-
-    def look() -> bool:
-        names = kubectl("get", "namespaces", "-l", "seatrial.dev/run-uid", "-o", "name")
-        return not names.strip()
-
-    eventually("no environment is left", look, 60)
+    eventually(f"no environment of {namespace} is left", is_clean)

@@ -12,7 +12,7 @@ from .kubectl import OPERATOR_NAMESPACE, condition, eventually, get, items, kube
 if TYPE_CHECKING:
     from .kubectl import Object, Tenant
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("no_leftovers")]
+pytestmark = pytest.mark.e2e
 
 SLOW = """\
 import pathlib, time
