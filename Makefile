@@ -11,8 +11,8 @@ CLUSTER ?= node
 export KUBECONFIG CLUSTER
 
 NAMESPACE ?= seatrial-system
-SOURCES := operator suites hack images
-TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/position-manager/position_manager hack images
+SOURCES := operator suites hack images bench
+TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/position-manager/position_manager hack images bench
 KUBECTL = $$($(PYTHON) -m hack.cluster path kubectl)
 HELM = $$($(PYTHON) -m hack.cluster path helm)
 

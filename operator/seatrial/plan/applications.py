@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from seatrial.plan.model import Object, PlannedService
 
 COMPONENT = "application"
+SETTLE_SECONDS = 2.0
+"""How long a container that has no check must keep running: the kubelet notices within a second that one has ended."""
 
 
 def plan_application(
@@ -96,7 +98,7 @@ def _readiness(application: Application, ports: dict[str, int]) -> tuple[Object 
         port = ports[ready.tcp.port]
         return {"tcpSocket": {"port": port}}, {"name": application.name, "ready": {"tcp": {"port": port}}}
     # The headless Service's name resolves once the pod is Ready: the only sign that reaches other pods.
-    entry = {"name": application.name, "ready": {"resolves": {}}}
     if ready is not None and ready.exec is not None:
-        return {"exec": {"command": list(ready.exec.command)}}, entry
-    return None, entry
+        probe = {"exec": {"command": list(ready.exec.command)}}
+        return probe, {"name": application.name, "ready": {"resolves": {"seconds": 0}}}
+    return None, {"name": application.name, "ready": {"resolves": {"seconds": SETTLE_SECONDS}}}

@@ -5,6 +5,7 @@ Their names do not exist for a while: they are created once the services are rea
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from seatrial.agent.environment.input import Application, HttpReady, ResolvesReady, TcpReady
@@ -16,6 +17,26 @@ if TYPE_CHECKING:
 
 HTTP_SECONDS = 1.0
 _READY = range(200, 400)
+
+
+class _Resolves:
+    """Whether a name has resolved for some seconds on end; an answer that is missing in between starts them anew."""
+
+    def __init__(self, name: str, seconds: float) -> None:
+        self._name = name
+        self._seconds = seconds
+        self._since: float | None = None
+
+    async def __call__(self) -> None:
+        try:
+            await resolve(self._name)
+        except NotReadyError:
+            self._since = None
+            raise
+        now = asyncio.get_running_loop().time()
+        self._since = now if self._since is None else self._since
+        if now - self._since < self._seconds:
+            raise NotReadyError(f"it is ready; waiting whether it stays so for {self._seconds:g} s")
 
 
 def application_attempt(application: Application) -> tuple[Attempt, str]:
@@ -38,9 +59,5 @@ def application_attempt(application: Application) -> tuple[Attempt, str]:
             return check, f"2xx or 3xx to GET {url} within {HTTP_SECONDS:g} s"
         case TcpReady(port):
             return Reachability(name, port).connect, f"an accepted connection at {name}:{port}"
-        case ResolvesReady():
-
-            async def check_name() -> None:
-                await resolve(name)
-
-            return check_name, f"the name {name} to resolve, which it does once the pod is ready"
+        case ResolvesReady(seconds):
+            return _Resolves(name, seconds), f"the name {name} to resolve, which it does once the pod is ready"

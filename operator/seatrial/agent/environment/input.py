@@ -57,7 +57,9 @@ class TcpReady:
 
 @dataclass(frozen=True)
 class ResolvesReady:
-    """Ready when the name resolves."""
+    """Ready when the name has resolved for so many seconds on end."""
+
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,8 @@ def _application(data: Any) -> Application:
             return Application(name, HttpReady(path, port))
         case {"tcp": {"port": int(port)}}:
             return Application(name, TcpReady(port))
-        case {"resolves": {}}:
-            return Application(name, ResolvesReady())
+        case {"resolves": {**options}}:
+            return Application(name, ResolvesReady(float(_member(options, "seconds", (int, float), 0))))
         case other:
             raise InputError(
                 f"the check {json.dumps(other)} of the application {name} is none of http, tcp and resolves"

@@ -34,7 +34,7 @@ CONTRACT: dict[str, Any] = {
     "applications": [
         {"name": "app", "ready": {"http": {"path": "/healthz", "port": 8080}}},
         {"name": "app2", "ready": {"tcp": {"port": 9000}}},
-        {"name": "app3", "ready": {"resolves": {}}},
+        {"name": "app3", "ready": {"resolves": {"seconds": 0}}},
     ],
 }
 
