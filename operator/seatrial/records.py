@@ -33,6 +33,7 @@ TEXT_BYTES = 8192
 NAME_BYTES = 64
 OVERFLOW = b"S1 0 0 overflow\n"
 MAX_COUNT = 10_000_000
+MAX_SIZE = 1 << 40
 
 
 class RecordError(ValueError):
@@ -170,10 +171,13 @@ def _number(value: Any) -> float:
     return float(min(value, 1e12))
 
 
-def _count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_COUNT:
-        raise TypeError
-    return value
+def _whole(limit: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limit:
+            raise TypeError
+        return value
+
+    return check
 
 
 def _flag(value: Any) -> bool:
@@ -193,7 +197,7 @@ def _optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda value: None if value is None else check(value)
 
 
-_id, _message, _name = _text(ID_BYTES), _text(MESSAGE_BYTES), _text(NAME_BYTES)
+_id, _message, _name, _count = _text(ID_BYTES), _text(MESSAGE_BYTES), _text(NAME_BYTES), _whole(MAX_COUNT)
 _Field: TypeAlias = "tuple[str, str, Callable[[Any], Any]]"
 _AT: _Field = ("at", "at", _number)
 _TYPES: dict[str, tuple[type[Any], tuple[_Field, ...]]] = {
@@ -240,7 +244,7 @@ _TYPES: dict[str, tuple[type[Any], tuple[_Field, ...]]] = {
         ),
     ),
     "junitError": (JunitError, (("message", "m", _message),)),
-    "garbage": (Garbage, (("size", "n", _count), ("message", "m", _message))),
+    "garbage": (Garbage, (("size", "n", _whole(MAX_SIZE)), ("message", "m", _message))),
 }
 _KINDS = {cls: kind for kind, (cls, _) in _TYPES.items()}
 
@@ -261,7 +265,7 @@ def dump_object(members: Mapping[str, Any]) -> bytes:
 def parse_record(line: bytes) -> Record:
     """A line of the file of records."""
     if len(line) > RECORD_BYTES or (members := load_object(line)) is None:
-        return Garbage(min(len(line), MAX_COUNT), "not a JSON object")
+        return Garbage(len(line), "not a JSON object")
     kind = members.get("t")
     if not isinstance(kind, str):
         return Garbage(len(line), "no type")

@@ -246,6 +246,7 @@ class Retries:
         if item.config.getoption("setuponly") or item.config.getoption("usepdb"):
             return None
         hook, session = item.ihook, item.session
+        function = vars(item).get("_obj")
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         for attempt in range(1, self.retries + 2):
             self.attempt = attempt
@@ -263,7 +264,7 @@ class Retries:
             failed.seatrial_retried = dict(describe(reports, self.root), a=attempt)  # type: ignore[attr-defined]
             failed.outcome = "rerun"  # type: ignore[assignment]  # no failure to pytest, so its exit code can be 0
             hook.pytest_runtest_logreport(report=failed)
-            reset(item)
+            reset(item, function)
             self.repair()
         self.attempt = 1
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -293,15 +294,15 @@ def run_attempt(item: Any, nextitem: Optional[pytest.Item]) -> List[pytest.TestR
     return reports
 
 
-def reset(item: Any) -> None:
+def reset(item: Any, function: object) -> None:
     """Forget what a failed attempt left on the item: its output, unittest's failures, the instance of its class."""
     del item._report_sections[:]  # noqa: SLF001
     state = vars(item)
     if state.get("_excinfo"):
         del state["_excinfo"][:]
-    if isinstance(item.parent, pytest.Class) and getattr(state.get("_obj"), "__self__", None) is not None:
+    if isinstance(item.parent, pytest.Class) and getattr(function, "__self__", None) is not None:
         state.pop("_instance", None)
-        del state["_obj"]  # a bound method, which is looked up again on a new instance
+        state.pop("_obj", None)  # the method, perhaps wrapped meanwhile, is looked up again on a new instance
 
 
 class Records:

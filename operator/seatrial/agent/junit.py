@@ -166,7 +166,7 @@ class _Reader:
             if self.cases > MAX_CASES:
                 raise JunitFormatError(f"more than {MAX_CASES} tests")
             self.case = _Case(attributes, self.suites[-1].name if self.suites else "")
-        elif self.element is None and tag in TAGS:
+        elif self.element is None and tag in (TAGS if self.case is not None else {"failure", "error"}):
             self.element = _Element(tag, attributes)
 
     def text(self, data: str) -> None:
@@ -182,7 +182,7 @@ class _Reader:
             element, self.element = self.element, None
             if self.case is not None:
                 self.case.add(tag, element)
-            elif tag in {"failure", "error"}:  # of the suite itself, which then has no test to blame
+            else:  # of the suite itself, which then has no test to blame
                 attempt = element.attempt("error")
                 self._problem(attempt.message or f"<{tag}> in the suite itself", attempt.text)
         elif tag == "testcase" and self.case is not None and self.element is None:

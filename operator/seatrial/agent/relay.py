@@ -129,9 +129,9 @@ def follow(path: str, output: Output) -> None:
         while more and not output.full and tail.offset - start < (DRAIN_BYTES if stop else 4 * CHUNK):
             records, more = tail.read()
             pending += records
-            if more or len(pending) >= BATCH_RECORDS:
-                output.emit(pending)
-                pending.clear()
+            if full := len(pending) // BATCH_RECORDS * BATCH_RECORDS:
+                output.emit(pending[:full])
+                del pending[:full]
         if stop:
             output.emit([*pending, *tail.last()])
             return
@@ -163,7 +163,9 @@ def relay_junit(path: str, output: Output) -> None:
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
     """Exit status 0 after SIGTERM, 2 when the variables are wrong."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP)  # PID 1 would lose a signal for which it does not wait
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
+    for number in STOP:
+        signal.signal(number, lambda *_: None)  # without a handler PID 1 would never get it
     if junit := environ.get("SEATRIAL_JUNIT"):
         relay_junit(junit, Output())
     elif folder := environ.get("SEATRIAL_RECORDS"):

@@ -167,9 +167,9 @@ def test_a_test_that_ends_pytest(pod: SuitePod, code: str, status: int, name: st
 
 
 def test_a_hang_is_interrupted_and_named(pod: SuitePod) -> None:
-    ended = pod.write(HANG.format(setup="pass")).run(timeout_seconds=2)
+    ended = pod.write(HANG.format(setup="pass")).run(timeout_seconds=5)
     assert (ended.end.reason, ended.end.timeout, ended.end.rc, ended.end.signal) == ("Timeout", True, 2, None)
-    assert ended.end.message == "the tests were still running 2 s after the gate opened"
+    assert ended.end.message == "the tests were still running 5 s after the gate opened"
     assert ended.outcomes() == [("test_before", "passed"), ("test_hangs", "error")]
     assert ended.all(Attempt)[1].message.startswith("interrupted after ")
     assert "time.sleep(0.05)" in ended.all(Attempt)[1].text
@@ -177,7 +177,7 @@ def test_a_hang_is_interrupted_and_named(pod: SuitePod) -> None:
 
 
 def test_a_hang_that_ignores_signals_shows_where_before_it_is_killed(pod: SuitePod) -> None:
-    ended = pod.write(HANG.format(setup=DEAF)).run(timeout_seconds=2, grace_seconds=0.5)
+    ended = pod.write(HANG.format(setup=DEAF)).run(timeout_seconds=5, grace_seconds=0.5)
     assert (ended.end.reason, ended.end.signal, ended.exit_status) == ("Timeout", "SIGABRT", 134)
     assert "test_hangs" in ended.end.stderr
     assert not ended.finished
@@ -185,7 +185,7 @@ def test_a_hang_that_ignores_signals_shows_where_before_it_is_killed(pod: SuiteP
 
 def test_a_hang_that_survives_even_the_fault_handler_is_killed(pod: SuitePod) -> None:
     deaf = f"{DEAF}; import faulthandler; faulthandler.disable(); signal.signal(signal.SIGABRT, signal.SIG_IGN)"
-    ended = pod.write(HANG.format(setup=deaf)).run(timeout_seconds=2, grace_seconds=0.5)
+    ended = pod.write(HANG.format(setup=deaf)).run(timeout_seconds=5, grace_seconds=0.5)
     assert (ended.end.reason, ended.end.signal, ended.exit_status) == ("Timeout", "SIGKILL", 137)
 
 
@@ -197,7 +197,7 @@ def test_slow():
     signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     assert interrupted.wait(60)
 """
-    ended = pod.write(source).run(timeout_seconds=1, grace_seconds=30)
+    ended = pod.write(source).run(timeout_seconds=5, grace_seconds=30)
     assert (ended.end.rc, ended.end.reason, ended.exit_status) == (0, "Timeout", TIMED_OUT)
 
 
