@@ -18,7 +18,8 @@ def main(arguments: list[str] | None = None) -> int:
         "list": "print reference, size and state of each image",
         "archives": "print the path of each archive; fails when one is not built",
     }.items():
-        commands.add_parser(name, help=text).add_argument("names", metavar="NAME", nargs="*", help="default: all images")
+        command = commands.add_parser(name, help=text)
+        command.add_argument("names", metavar="NAME", nargs="*", help="default: all images")
     chosen = parser.parse_args(arguments)
     try:
         settings = from_environment()
@@ -39,17 +40,19 @@ def main(arguments: list[str] | None = None) -> int:
 def table(workshop: Workshop, names: list[str]) -> list[str]:
     rows = [("IMAGE", "SIZE", "ARCHIVE")]
     for archive in workshop.archives(names):
-        size = f"{archive.bytes / 1e6:.0f} MB" if archive.exists else "-"
-        rows.append((archive.reference, size, str(archive.path) if archive.exists else f"python3 -m images build {archive.name}"))
+        if archive.exists:
+            rows.append((archive.reference, f"{archive.bytes / 1e6:.0f} MB", str(archive.path)))
+        else:
+            rows.append((archive.reference, "-", f"not built: python3 -m images build {archive.name}"))
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     return [f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]}" for row in rows]
 
 
 def paths(workshop: Workshop, names: list[str]) -> list[str]:
     archives = workshop.archives(names)
-    missing = [archive.name for archive in archives if not archive.exists]
+    missing = " ".join(archive.name for archive in archives if not archive.exists)
     if missing:
-        raise ImageError(f"not built yet, or out of date: {', '.join(missing)}. Run: python3 -m images build {' '.join(missing)}")
+        raise ImageError(f"not built yet, or out of date: {missing}. Run: python3 -m images build {missing}")
     return [str(archive.path) for archive in archives]
 
 

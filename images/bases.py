@@ -54,10 +54,11 @@ def _java(target: Path, scratch: Path) -> None:
 
 _REDIS = Pick(packages=("redis-server",), keep=("usr/bin/redis-server", "usr/bin/redis-cli"))
 
+_POSTGRES_PROGRAMS = ("postgres", "initdb", "pg_isready", "psql", "pg_dump", "pg_restore")
 _POSTGRES = Pick(
     packages=("postgresql-15", "libc-bin"),
     keep=(
-        *(f"usr/lib/postgresql/15/bin/{name}" for name in ("postgres", "initdb", "pg_isready", "psql", "pg_dump", "pg_restore")),
+        *(f"usr/lib/postgresql/15/bin/{name}" for name in _POSTGRES_PROGRAMS),
         "usr/lib/postgresql/15/lib/*.so",
         "usr/share/postgresql/15",
         "usr/share/zoneinfo",

@@ -14,7 +14,6 @@ from images.catalogue import IMAGES, Image, in_build_order, is_base
 from images.errors import ImageError
 from images.settings import REPOSITORY, Settings
 
-
 ATTEMPTS = 3
 
 
@@ -147,7 +146,7 @@ class Workshop:
         return f"{self._settings.prefix}/{image.name}:key-{self.key(image)}"
 
     def _prune(self, built: list[Archive]) -> None:
-        """Remove what the new archives replace: older archives of the same image, older images in the builder's storage."""
+        """Remove what was replaced: older archives of the same images, older images in the builder's storage."""
         for archive in built:
             pattern = archive.path.name.replace(archive.key, "?" * keys.KEY_LENGTH)
             for path in self._settings.archives.glob(pattern):
@@ -157,8 +156,8 @@ class Workshop:
         bases = {base for image in images for base in image.bases.values()}
         current = {self._keyed(image) for image in images} | {self._reference_of(base) for base in bases}
         names = {reference.partition(":key-")[0] for reference in current if ":key-" in reference}
-        stored = self._builder.references()
-        self._builder.remove(ref for ref in reversed(stored) if ref.partition(":key-")[0] in names and ref not in current)
+        stored = [ref for ref in self._builder.references() if ref.partition(":key-")[0] in names]
+        self._builder.remove(ref for ref in reversed(stored) if ref not in current)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -7,13 +7,13 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from images import keys, oci, rootfs
-from images.bases import BASES, Base
+from images.bases import BASES
 from images.command import run
 from images.errors import ImageError
 from images.settings import EPOCH, REPOSITORY, Settings
 from images.tools import ensure
 
-# Chroot isolation shares the network of the machine, where a port may be taken: a build that needs no network gets one of its own.
+# Chroot isolation shares the machine's network, where a port may be taken: a build that needs none gets a private one.
 OWN_NETWORK = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
 
 STORAGE = """\
@@ -46,6 +46,8 @@ class Job:
 
 
 class Builder(Protocol):
+    """What the workshop asks of Buildah or Docker; every failure is an ImageError."""
+
     def prepare(self) -> None:
         """Make sure that the builder itself works; called once, before the first build."""
 
@@ -109,7 +111,8 @@ class Buildah:
         (self._settings.cache / "storage.conf").write_text(STORAGE.format(cache=self._settings.cache))
 
     def _call(self, command: list[str], *, doing: str) -> str:
-        environment = {"CONTAINERS_STORAGE_CONF": str(self._settings.cache / "storage.conf"), "TMPDIR": str(self._scratch)}
+        configuration = self._settings.cache / "storage.conf"
+        environment = {"CONTAINERS_STORAGE_CONF": str(configuration), "TMPDIR": str(self._scratch)}
         return run(command, doing=doing, environment=environment).strip()
 
     def base(self, name: str) -> str:
@@ -130,7 +133,8 @@ class Buildah:
             rootfs.write_tar(root, archive)
             container = self._call(["buildah", "from", "scratch"], doing=f"begin the base {base.name}")
             try:
-                self._call(["buildah", "add", "--quiet", container, str(archive), "/"], doing=f"fill the base {base.name}")
+                add = ["buildah", "add", "--quiet", container, str(archive), "/"]
+                self._call(add, doing=f"fill the base {base.name}")
                 self._call(self.configure_command(container, base.environment), doing=f"configure the base {base.name}")
                 commit = ["buildah", "commit", "--quiet", "--timestamp", str(EPOCH), container, reference]
                 self._call(commit, doing=f"commit the base {base.name}")
@@ -143,7 +147,8 @@ class Buildah:
         return ["buildah", "config", *words, container]
 
     def references(self) -> list[str]:
-        return self._call(["buildah", "images", "--format", "{{.Name}}:{{.Tag}}"], doing="list the images in storage").split()
+        listing = ["buildah", "images", "--format", "{{.Name}}:{{.Tag}}"]
+        return self._call(listing, doing="list the images in storage").split()
 
     def build(self, job: Job) -> None:
         self._call(self.build_command(job), doing=f"build {job.dockerfile}")
@@ -151,8 +156,8 @@ class Buildah:
     @staticmethod
     def build_command(job: Job) -> list[str]:
         own = [] if job.network else OWN_NETWORK
-        command = [*own, "buildah", "bud", "--layers", "--isolation", "chroot", "--pull-never", "--timestamp", str(EPOCH)]
-        return [*command, *job.options(), str(job.context)]
+        fixed = ["--layers", "--isolation", "chroot", "--pull-never", "--timestamp", str(EPOCH)]
+        return [*own, "buildah", "bud", *fixed, *job.options(), str(job.context)]
 
     def save(self, source: str, reference: str, archive: Path) -> None:
         with TemporaryDirectory(dir=self._scratch, prefix="export-") as folder:

@@ -11,8 +11,8 @@ from images.errors import ImageError
 class Image:
     """`bases` maps a Dockerfile's build argument to a base (images/bases.py) or to another image of this catalogue.
 
-    `inputs` are paths of the repository that the build may see, besides the Dockerfile's folder. An image that is not archived only
-    serves as a base of others.
+    `inputs` are paths of the repository that the build may see, besides the Dockerfile's folder. An image that is not
+    archived only serves as a base of others.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Image:
 
 
 # Build stages that make a virtual environment share these steps.
-_INSTALLER = ("images/python/install.sh", "images/python/tools.txt")
+_INSTALLER = ("images/venv",)
 
 
 def service(name: str) -> Image:
@@ -92,7 +92,7 @@ IMAGES: dict[str, Image] = {
 
 
 def is_base(name: str) -> bool:
-    """Whether the value of `Image.bases` names a local stand-in of a public image, rather than an image of the catalogue."""
+    """Whether a value of `Image.bases` names the stand-in of a public image, rather than an image of the catalogue."""
     return name.removesuffix("-base") in BASES and name.endswith("-base")
 
 

@@ -1,7 +1,7 @@
 """Base images picked from Debian packages: the programs that are wanted, the libraries they need, and nothing else.
 
-mmdebstrap unpacks the packages (with their dependencies) into a folder; files are kept by pattern, and each kept ELF file brings
-the libraries that the dynamic loader of that folder resolves for it.
+mmdebstrap unpacks the packages (with their dependencies) into a folder; files are kept by pattern, and each kept ELF
+file brings the libraries that the dynamic loader of that folder resolves for it.
 """
 
 import shutil
@@ -14,6 +14,7 @@ from images.command import run
 from images.errors import ImageError
 
 SUITE = "bookworm"
+MERGE_USR = "/usr/share/mmdebstrap/hooks/merged-usr"
 ELF_MAGIC = b"\x7fELF"
 
 
@@ -29,7 +30,7 @@ class Pick:
 
 
 def identity(users: Mapping[str, int]) -> dict[str, str]:
-    """Files below /etc: root and the given users, and name lookups that see /etc/hosts first (glibc's default asks DNS first)."""
+    """Files below /etc: root and the given users, and name lookups that see /etc/hosts before they ask DNS."""
     everybody = {"root": 0, **users}
     return {
         "etc/passwd": "".join(f"{name}:x:{uid}:{uid}::/:/bin/sh\n" for name, uid in everybody.items()),
@@ -40,11 +41,8 @@ def identity(users: Mapping[str, int]) -> dict[str, str]:
 
 def unpack(packages: tuple[str, ...], root: Path) -> None:
     """Unpack packages and all they depend on into root, with /bin, /lib and /sbin merged into /usr."""
-    hooks = Path("/usr/share/mmdebstrap/hooks/merged-usr")
-    run(
-        ["mmdebstrap", "--quiet", "--variant=extract", f"--hook-dir={hooks}", f"--include={','.join(packages)}", SUITE, root],
-        doing=f"unpack Debian {SUITE} packages ({', '.join(packages)})",
-    )
+    options = ["--quiet", "--variant=extract", f"--hook-dir={MERGE_USR}", f"--include={','.join(packages)}"]
+    run(["mmdebstrap", *options, SUITE, root], doing=f"unpack Debian {SUITE} packages ({', '.join(packages)})")
 
 
 def pick(root: Path, wanted: Pick, target: Path) -> None:
@@ -68,7 +66,7 @@ def pick(root: Path, wanted: Pick, target: Path) -> None:
 
 
 def add_shell(root: Path, target: Path) -> None:
-    """Add busybox under the name of each of its tools: a shell for start scripts and for people who look into a container."""
+    """Add busybox under the name of each of its tools, for start scripts and for people who look into a container."""
     busybox = Path("usr/bin/busybox")
     _copy(root, busybox, target)
     for library in _libraries(root, [busybox]):
@@ -124,10 +122,14 @@ def _libraries(root: Path, files: list[Path]) -> set[Path]:
     loader = loaders[0].relative_to(root)
     found = {loader} if programs else set()
     for program in programs:
-        listing = subprocess.run(
-            ["chroot", root, f"/{loader}", "--list", program], capture_output=True, text=True, check=False,
-        ).stdout
-        for line in listing.splitlines():
+        command = [
+            "chroot",
+            str(root),
+            f"/{loader}",
+            "--list",
+            program,
+        ]  # fails, rightly, for what is linked statically
+        for line in subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines():
             name, arrow, rest = line.strip().partition(" => ")
             if rest.startswith("not found"):
                 raise ImageError(f"{program} needs {name}, which is in none of the packages.")

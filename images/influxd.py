@@ -28,7 +28,8 @@ def add_influxd(target: Path, scratch: Path) -> None:
     module.mkdir()
     for name in ("go.mod", "go.sum"):
         shutil.copyfile(REPOSITORY / "images/influxdb" / name, module / name)
-    go = {"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod", "CGO_ENABLED": "1", "PKG_CONFIG_PATH": str(scratch / "pkgconfig")}
+    package_files = scratch / "pkgconfig"
+    go = {"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod", "CGO_ENABLED": "1", "PKG_CONFIG_PATH": str(package_files)}
     run(["go", "mod", "download", FLUX], doing="download the Go module of flux", directory=module, environment=go)
     found = run(
         ["go", "list", "-m", "-f", "{{.Dir}} {{.Version}}", FLUX],
@@ -38,19 +39,20 @@ def add_influxd(target: Path, scratch: Path) -> None:
     )
     folder, version = found.split()
     library = _build_libflux(Path(folder), scratch / "flux")
-    (scratch / "pkgconfig").mkdir()
-    (scratch / "pkgconfig/flux.pc").write_text(
-        PKG_CONFIG.format(version=version.removeprefix("v"), library=library.parent, headers=scratch / "flux/libflux/include"),
-    )
+    headers = scratch / "flux/libflux/include"
+    package_files.mkdir()
+    text = PKG_CONFIG.format(version=version.removeprefix("v"), library=library.parent, headers=headers)
+    (package_files / "flux.pc").write_text(text)
     binary = target / "usr/bin/influxd"
     binary.parent.mkdir(parents=True)
+    flags = ["-trimpath", "-buildvcs=false", "-tags", "sqlite_foreign_keys,sqlite_json"]
+    linker = f"-s -w -X main.version={VERSION} -linkmode external -extldflags=-static"
     run(
-        ["go", "build", "-trimpath", "-buildvcs=false", "-tags", "sqlite_foreign_keys,sqlite_json",
-         "-ldflags", f"-s -w -X main.version={VERSION} -linkmode external -extldflags=-static", "-o", binary, PACKAGE],
+        ["go", "build", *flags, "-ldflags", linker, "-o", binary, PACKAGE],
         doing=f"build influxd {VERSION}",
         directory=module,
         environment=go,
-    )  # fmt: skip
+    )
     for name, mode in (("tmp", 0o1777), ("data", 0o777)):
         (target / name).mkdir()
         (target / name).chmod(mode)
@@ -62,17 +64,17 @@ def _build_libflux(source: Path, work: Path) -> Path:
         shutil.copytree(source / name, work / name)
     for path in [work, *work.rglob("*")]:
         path.chmod(path.stat().st_mode | 0o200)
-    # flux's own pin names a toolchain that would have to be downloaded; any recent one builds it once the default features,
-    # which turn warnings into errors, are off.
+    # flux's own pin names a toolchain that would have to be downloaded; any recent one builds it once the default
+    # features, which turn warnings into errors, are off.
     for pin in (work / "libflux").glob("rust-toolchain*"):
         pin.unlink()
+    features = ["--no-default-features", "--features", "cffi"]
     run(
-        ["cargo", "rustc", "--release", "--locked", "-p", "flux", "--lib", "--no-default-features", "--features", "cffi",
-         "--crate-type", "staticlib"],
+        ["cargo", "rustc", "--release", "--locked", "-p", "flux", "--lib", *features, "--crate-type", "staticlib"],
         doing="build libflux",
         directory=work / "libflux",
         environment={"CARGO_TARGET_DIR": str(work / "target"), "CARGO_TERM_COLOR": "never", **_rust_toolchain()},
-    )  # fmt: skip
+    )
     library = work / "target/release/libflux.a"
     if not library.is_file():
         raise ImageError(f"cargo built no libflux.a on {platform.machine()}; expected it at {library}.")

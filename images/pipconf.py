@@ -13,7 +13,7 @@ from images.command import run
 CERTIFICATES = "/run/secrets/ca"
 
 # These name files and folders of this machine, which a build does not see.
-LOCAL_OPTIONS = frozenset({"build-constraint", "cache-dir", "client-cert", "constraint", "find-links", "log", "requirement"})
+LOCAL_OPTIONS = frozenset({"cache-dir", "client-cert", "constraint", "find-links", "log", "requirement"})
 
 
 def secrets(folder: Path) -> dict[str, Path]:
@@ -28,7 +28,7 @@ def secrets(folder: Path) -> dict[str, Path]:
 
 
 def translate(listing: str, certificates: str | None) -> tuple[str, str | None]:
-    """Turn `pip config list` into a pip.conf for use inside a build; also returns the file of certificates that pip trusts here.
+    """Turn `pip config list` into a pip.conf for use inside a build; also returns the file of certificates to trust.
 
     Environment variables (`:env:`) win over files, as they do in pip.
     """

@@ -9,7 +9,8 @@ from images.errors import ImageError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-# Every file in a layer carries this time (2000-01-01), so that equal inputs give equal digests. Not 0: zip refuses years before 1980.
+# Every file in a layer carries this time (2000-01-01), so that equal inputs give equal digests. Not 0: zip files cannot
+# hold years before 1980.
 EPOCH = 946684800
 
 Builder = Literal["buildah", "docker"]

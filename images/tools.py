@@ -37,7 +37,7 @@ def ensure(programs: Iterable[str]) -> None:
     wanted = list(programs)
     packages, unknown = missing_packages(wanted)
     if unknown:
-        raise ImageError(f"not on PATH: {', '.join(unknown)}. Install them from their own distribution; Debian's are too old.")
+        raise ImageError(f"not on PATH: {', '.join(unknown)}. Install a recent release; distributions' are too old.")
     if packages:
         install = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
         if os.geteuid() != 0 or shutil.which("apt-get") is None:
@@ -45,4 +45,4 @@ def ensure(programs: Iterable[str]) -> None:
         run(["apt-get", "update"], doing="update the package lists")
         run(install, doing=f"install {', '.join(packages)}", environment={"DEBIAN_FRONTEND": "noninteractive"})
     if os.geteuid() != 0:
-        raise ImageError("building without Docker unpacks root filesystems and needs root. Use root, or BUILDER=docker.")
+        raise ImageError("building without Docker unpacks root filesystems: be root, or set BUILDER=docker.")
