@@ -1,0 +1,59 @@
+import hashlib
+import json
+import tarfile
+from pathlib import Path
+
+from images import oci, rootfs
+from images.settings import EPOCH
+
+
+def exported(folder: Path) -> Path:
+    """A folder as Buildah exports an image of one layer used twice."""
+    folder.mkdir()
+    blobs = {}
+    for kind, content in (("config", b'{"os":"linux"}'), ("layer", b"not really a tar")):
+        digest = hashlib.sha256(content).hexdigest()
+        (folder / digest).write_bytes(content)
+        blobs[kind] = {"digest": f"sha256:{digest}", "size": len(content)}
+    manifest = {
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": blobs["config"],
+        "layers": [blobs["layer"]] * 2,
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "version").write_text("Directory Transport Version: 1.1\n")
+    return folder
+
+
+def test_archive_names_the_image_and_every_blob_is_what_its_name_says(tmp_path: Path) -> None:
+    archive = tmp_path / "image.tar"
+    oci.pack(exported(tmp_path / "export"), "localhost/seatrial/redis:7", archive)
+    with tarfile.open(archive) as tar:
+        contents = {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
+    index = json.loads(contents["index.json"])
+    assert set(index["manifests"][0]["annotations"].values()) == {"localhost/seatrial/redis:7"}
+    blobs = {name.removeprefix("blobs/sha256/"): data for name, data in contents.items() if name.startswith("blobs/")}
+    assert all(hashlib.sha256(data).hexdigest() == name for name, data in blobs.items())
+    assert len(blobs) == 3
+    assert index["manifests"][0]["digest"].removeprefix("sha256:") in blobs
+
+
+def test_equal_images_give_equal_archives(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        oci.pack(exported(tmp_path / name), "localhost/seatrial/redis:7", tmp_path / f"{name}.tar")
+    assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
+
+
+def test_root_filesystem_depends_on_names_modes_and_contents_only(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        root = tmp_path / name
+        (root / "usr/bin").mkdir(parents=True)
+        (root / "usr/bin/tool").write_text("tool")
+        (root / "usr/bin/tool").chmod(0o755)
+        (root / "bin").symlink_to("usr/bin")
+        rootfs.write_tar(root, tmp_path / f"{name}.tar")
+    assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
+    with tarfile.open(tmp_path / "a.tar") as tar:
+        members = {member.name: member for member in tar}
+    assert {(member.uid, member.gid, member.mtime) for member in members.values()} == {(0, 0, EPOCH)}
+    assert (members["bin"].linkname, members["usr/bin/tool"].mode) == ("usr/bin", 0o755)
