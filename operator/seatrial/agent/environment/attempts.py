@@ -13,7 +13,7 @@ Attempt = Callable[[], Awaitable[None]]
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.2
 PAUSE_FACTOR = 1.02
-"""Makes a pause about a fiftieth of the time waited so far: what comes soon is seen soon, at a millisecond an attempt."""
+"""Makes a pause about a fiftieth of the time waited so far: an attempt is cheap, and what comes soon is seen soon."""
 ATTEMPT_SECONDS = 5.0
 """Of one attempt. Long, because a server that is starting may accept a connection well before it answers."""
 
