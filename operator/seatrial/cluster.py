@@ -135,6 +135,8 @@ class KubernetesCluster:
         try:
             await self._call("POST", _path(item), query=[("fieldManager", FIELD_MANAGER)], body=item)
         except AlreadyExistsError:
+            if item["kind"] == "Secret":
+                return  # may not be read; it is in the run's own namespace, whose owner was checked before
             wanted = item["metadata"]["labels"][RUN_UID_LABEL]
             there = await self._call("GET", f"{_path(item)}/{item['metadata']['name']}")
             if (there["metadata"].get("labels") or {}).get(RUN_UID_LABEL) != wanted:
