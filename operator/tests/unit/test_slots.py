@@ -1,0 +1,116 @@
+"""Who may start, and who is woken when a slot is free."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seatrial.slots import Slots
+
+
+class Queue:
+    """Runs that ask for slots whenever they are woken."""
+
+    def __init__(self, limit: int) -> None:
+        self.slots = Slots(limit)
+        self.woken: list[str] = []
+        self.created: dict[str, str] = {}
+
+    def ask(self, uid: str, created_at: str | None = None) -> bool:
+        self.created[uid] = created_at or self.created.get(uid, uid)
+        return self.slots.ask(uid, self.created[uid], lambda: self.woken.append(uid))
+
+    def settle(self) -> list[str]:
+        """Let everybody who was woken ask again; returns who got a slot."""
+        started: list[str] = []
+        while self.woken:
+            uid = self.woken.pop(0)
+            if uid not in started and self.ask(uid):
+                started.append(uid)
+        return started
+
+
+def test_as_many_as_there_are_slots() -> None:
+    queue = Queue(2)
+    assert [queue.ask(uid) for uid in "abc"] == [True, True, False]
+    assert queue.slots.active == 2
+    assert queue.ask("a")  # asking again takes no second slot
+    assert queue.slots.active == 2
+
+
+def test_the_oldest_is_next() -> None:
+    queue = Queue(1)
+    queue.ask("a", "2025-01-01T00:00:00Z")
+    assert not queue.ask("b", "2025-01-01T00:00:03Z")
+    assert not queue.ask("c", "2025-01-01T00:00:02Z")
+    queue.slots.release("a")
+    assert queue.woken == ["c"]
+    assert not queue.ask("b")
+    assert queue.settle() == ["c"]
+
+
+def test_of_the_same_age_the_uid_decides() -> None:
+    queue = Queue(1)
+    queue.ask("z", "2025-01-01T00:00:00Z")
+    assert [queue.ask(uid, "2025-01-01T00:00:01Z") for uid in "cb"] == [False, False]
+    queue.slots.release("z")
+    assert queue.settle() == ["b"]
+
+
+def test_slots_that_are_free_at_once_are_taken_at_once() -> None:
+    queue = Queue(2)
+    for uid in "abcd":
+        queue.ask(uid)
+    queue.slots.release("a")
+    queue.slots.release("b")
+    assert queue.settle() == ["c", "d"]
+
+
+def test_whoever_gives_up_waiting_lets_the_next_one_pass() -> None:
+    queue = Queue(1)
+    for uid in "abc":
+        queue.ask(uid)
+    queue.slots.release("a")
+    queue.slots.release("b")
+    assert queue.woken == ["b", "c"]
+    queue.woken.remove("b")
+    assert queue.settle() == ["c"]
+
+
+def test_a_run_that_was_started_before_counts_whatever_the_limit_says() -> None:
+    queue = Queue(1)
+    assert not [queue.ask("a"), queue.ask("b")][1]
+    queue.slots.adopt("b")
+    queue.slots.adopt("c")
+    assert queue.slots.active == 3
+    queue.slots.release("a")
+    queue.slots.release("b")
+    assert not queue.ask("d")
+    queue.slots.release("c")
+    assert queue.settle() == ["d"]
+
+
+def test_giving_back_what_one_has_not_is_nothing() -> None:
+    queue = Queue(1)
+    queue.slots.release("a")
+    assert queue.slots.active == 0
+
+
+@given(limit=st.integers(1, 3), moves=st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans()), max_size=40))
+def test_no_slot_stays_free_while_somebody_waits(limit: int, moves: list[tuple[str, bool]]) -> None:
+    queue = Queue(limit)
+    active: set[str] = set()
+    waiting: set[str] = set()
+    for uid, asks in moves:
+        if asks and uid not in active:
+            (active if queue.ask(uid) else waiting).add(uid)
+        elif not asks:
+            queue.slots.release(uid)
+            active.discard(uid)
+            waiting.discard(uid)
+        queue.woken = [name for name in queue.woken if name in waiting]
+        started = set(queue.settle())
+        active |= started
+        waiting -= started
+        assert queue.slots.active == len(active) <= limit
+        assert not waiting or len(active) == limit
