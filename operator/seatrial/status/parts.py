@@ -133,7 +133,7 @@ def tests_of(evidence: Iterable[ShardEvidence]) -> tuple[list[TestStatus], bool]
     tests: list[TestStatus] = []
     size = 0
     for suite, test in _ended_tests(shards):
-        size += 120 + len(test.id.encode()) + len(suite)
+        size += 90 + len(test.id.encode()) + len(suite)
         if size > INLINE_BYTES:
             return tests, True
         tests.append(
