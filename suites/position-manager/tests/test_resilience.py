@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from contract import GROUP_ID, STATE_PREFIX, EmergencyAction, HedgeTrade, PnlUpdate, PositionState
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from contract import GROUP_ID, INPUT_TOPICS, STATE_PREFIX, EmergencyAction, HedgeTrade, PnlUpdate, PositionState
 from stored import stored_state
 from waiting import eventually
 
@@ -185,6 +186,34 @@ class TestRestart:
             assert (await flow.open()).revision == 1
         finally:
             await redis.delete(key)
+
+
+class TestRebalance:
+    """Another member of the service's group, as a second replica would be."""
+
+    async def test_state_that_changed_elsewhere_is_restored(self, flow: Flow, redis: Redis, kafka_servers: str) -> None:
+        """Partitions that come back may have been served by someone else meanwhile: memory is not to be trusted."""
+        opened = await flow.open("1", "100")
+        stored = await stored_state(redis, flow.symbol, lambda s: s["revision"] == opened.revision)
+        member = AIOKafkaConsumer(
+            *INPUT_TOPICS,
+            bootstrap_servers=kafka_servers,
+            group_id=GROUP_ID,
+            enable_auto_commit=False,
+            partition_assignment_strategy=(RangePartitionAssignor,),
+        )
+        await member.start()
+
+        async def probe() -> tuple[bool | None, object]:
+            return bool(member.assignment()) or None, member.assignment()
+
+        try:
+            await eventually(f"partitions of group {GROUP_ID} for a second member", probe)
+            stored["position"]["long"]["entry_price"] = "99"
+            await redis.set(f"{STATE_PREFIX}{flow.symbol}", json.dumps(stored))
+        finally:
+            await member.stop()
+        assert (await flow.valued("101")).total_pnl == 2
 
 
 class TestLostConnections:
