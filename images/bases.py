@@ -76,7 +76,6 @@ _PYTHON = Pick(
         "usr/lib/python3.11",
         "usr/share/python-wheels",
         "usr/share/zoneinfo",
-        "usr/share/ca-certificates",
         "usr/lib/locale/C.utf8",
         "etc/mime.types",
         # What wheels of compiled packages may expect from the system (PEP 600, the manylinux policies).
@@ -103,6 +102,7 @@ _PYTHON = Pick(
         "usr/lib/python3.11/turtle*",
         "usr/share/zoneinfo/right",
     ),
+    authorities=True,
     links={"usr/bin/python3": "python3.11", "usr/bin/python": "python3.11"},
 )
 

@@ -20,13 +20,17 @@ ELF_MAGIC = b"\x7fELF"
 
 @dataclass(frozen=True)
 class Pick:
-    """Patterns are relative to the root; a folder stands for all that is below it. Links are path -> target."""
+    """Patterns are relative to the root; a folder stands for all that is below it. Links are path -> target.
+
+    With `authorities`, the certificates of the package ca-certificates are put where OpenSSL looks for them.
+    """
 
     packages: tuple[str, ...]
     keep: tuple[str, ...]
     drop: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     users: Mapping[str, int] = field(default_factory=dict)
+    authorities: bool = False
 
 
 def identity(users: Mapping[str, int]) -> dict[str, str]:
@@ -61,6 +65,8 @@ def pick(root: Path, wanted: Pick, target: Path) -> None:
     for name, destination in wanted.links.items():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         (target / name).symlink_to(destination)
+    if wanted.authorities:
+        _add_authorities(root, target)
     for name, text in identity(wanted.users).items():
         (target / name).write_text(text)
 
@@ -76,6 +82,18 @@ def add_shell(root: Path, target: Path) -> None:
         link = target / "usr/bin" / tool
         if not link.exists() and not link.is_symlink():
             link.symlink_to("busybox")
+
+
+def _add_authorities(root: Path, target: Path) -> None:
+    """What the package's own set-up script would do; unpacking alone does not run it."""
+    bundle = target / "etc/ssl/certs/ca-certificates.crt"
+    bundle.parent.mkdir(parents=True)
+    bundle.write_text(
+        "".join(file.read_text() for file in sorted(root.glob("usr/share/ca-certificates/mozilla/*.crt")))
+    )
+    link = target / "usr/lib/ssl/cert.pem"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("/etc/ssl/certs/ca-certificates.crt")
 
 
 def _matches(root: Path, wanted: Pick) -> Iterator[Path]:

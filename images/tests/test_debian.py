@@ -53,6 +53,16 @@ def test_loop_of_links_is_an_error(root: Path) -> None:
         picked(root, Pick(packages=("p",), keep=("usr/share",)))
 
 
+def test_authorities_are_where_openssl_looks(root: Path) -> None:
+    mozilla = root / "usr/share/ca-certificates/mozilla"
+    mozilla.mkdir(parents=True)
+    for name in ("b", "a"):
+        (mozilla / f"{name}.crt").write_text(f"{name}\n")
+    target = picked(root, Pick(packages=("p",), keep=("usr/share/data",), authorities=True))
+    assert (target / "usr/lib/ssl/cert.pem").readlink() == Path("/etc/ssl/certs/ca-certificates.crt")
+    assert (target / "etc/ssl/certs/ca-certificates.crt").read_text() == "a\nb\n"
+
+
 def test_everybody_has_a_name() -> None:
     files = identity({"postgres": 70})
     assert "postgres:x:70:70:" in files["etc/passwd"]
