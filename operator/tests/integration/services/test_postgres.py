@@ -63,7 +63,7 @@ def run(postgres: Server, database: str, tmp_path: Path) -> Run:
 async def test_every_file_is_run_in_order_as_the_runs_user(run: Run, postgres: Server, database: str) -> None:
     end = run(
         b_data="\ufeffINSERT INTO a VALUES (1, 'x;y'), (2, $$ü; -- $$); INSERT INTO a SELECT 3, current_user",
-        a_schema="CREATE EXTENSION pgcrypto; CREATE TABLE a (id int PRIMARY KEY, t text);\n-- the end",
+        a_schema="CREATE EXTENSION citext; CREATE TABLE a (id int PRIMARY KEY, t text);\n-- the end",
         c_blank="/* nothing */ ; -- at all",
         d_function="CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$; SELECT f();",
         e_alone="CREATE INDEX CONCURRENTLY ON a (t)",
@@ -72,7 +72,7 @@ async def test_every_file_is_run_in_order_as_the_runs_user(run: Run, postgres: S
     assert end["t"] == "open"
     connection = await asyncpg.connect(**address(postgres, database))
     rows = await connection.fetch("SELECT * FROM a ORDER BY id")
-    extensions = await connection.fetchval("SELECT count(*) FROM pg_extension WHERE extname = 'pgcrypto'")
+    extensions = await connection.fetchval("SELECT count(*) FROM pg_extension WHERE extname = 'citext'")
     indexes = await connection.fetchval("SELECT count(*) FROM pg_indexes WHERE tablename = 'a'")
     relations = await connection.fetch("SELECT relname FROM pg_stat_user_tables")
     await connection.close()
