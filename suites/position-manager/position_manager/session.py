@@ -57,7 +57,7 @@ class Session:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             heartbeat_interval_ms=1000,
-            session_timeout_ms=6000,  # the least that brokers allow: after a crash, nobody reads its partitions for so long
+            session_timeout_ms=6000,  # the least that brokers allow: so long a crashed member keeps its partitions
             # A partition whose records were just read is not part of the fetch that is waiting meanwhile: a long wait
             # there delays that partition's next record.
             fetch_max_wait_ms=50,
