@@ -142,7 +142,10 @@ def _as_event(record: Record) -> str:
 def restore(
     run: RunId, slices: Iterable[Object]
 ) -> tuple[dict[tuple[str, int], ShardEvidence], dict[tuple[str, int], SliceWriter]]:
-    """Rebuild what was known from the slices of a run, and writers that go on where they end."""
+    """Rebuild what was known from the slices of a run, and writers that go on where they end.
+
+    Slices are written side by side, so that one may be missing: what comes after it is read from the log again.
+    """
     evidence: dict[tuple[str, int], ShardEvidence] = {}
     writers: dict[tuple[str, int], SliceWriter] = {}
     mine = [(number, item) for item in slices if (number := _number(run, item)) is not None]
@@ -151,10 +154,12 @@ def restore(
         key = (str(spec["suite"]), int(spec["shard"]))
         shard = evidence.setdefault(key, ShardEvidence(*key))
         shard.pod_uid = str(spec["podUid"])
-        records = _records(spec)
         first, last = int(spec["firstSequence"]), int(spec["lastSequence"])
-        if first != shard.sequence + 1 or len(records) != last - first + 1:
-            shard.lost = f"the results between {shard.sequence} and {last} have a gap"
+        records = _records(spec)
+        if first != shard.sequence + 1 or records is None:
+            continue
+        if len(records) != last - first + 1:
+            shard.lose(f"the records between {first} and {last} have a gap")
         for record in records:
             shard.fold(shard.sequence + 1, record)
         shard.sequence = last
@@ -182,13 +187,13 @@ def _number(run: RunId, item: Object) -> int | None:
     return int(number) if name == metadata["name"] else None
 
 
-def _records(spec: Object) -> list[Record]:
-    """The records of a slice. `end` comes last: it closes the shard. What cannot be read makes a gap."""
+def _records(spec: Object) -> list[Record] | None:
+    """The records of a slice; None when it cannot be read. `end` comes last: it closes the shard."""
     events = [parse_record(event.encode()) for event in spec.get("events") or ()]
     try:
         tests = [_as_record(TestResult.model_validate(test)) for test in spec.get("tests") or ()]
     except ValueError:
-        tests = []
+        return None
     return [
         *(event for event in events if not isinstance(event, End)),
         *tests,
