@@ -81,6 +81,7 @@ class Run:
         """Held for a pass, and by the deletion: no object is created behind its back."""
         self.last_pass = time.monotonic()
         self._tools = tools
+        self._log = logging.LoggerAdapter(logger, {"run": str(self.id), "uid": self.id.uid})
         self._created_at = str(metadata.get("creationTimestamp", ""))
         self._logs = RunLogs(self.id, tools.cluster, self.wake)
         self._reporter = Reporter(self.id, tools.cluster, body.get("status"))
@@ -108,10 +109,10 @@ class Run:
                     wait = await self._locked_pass(read_body)
                 except ClusterError as error:
                     metrics.PASS_ERRORS.labels(type(error).__name__).inc()
-                    logger.warning("%s: %s; trying again in %g s", self.id, error, RETRY_SECONDS)
-                except Exception:
+                    self._log.warning("%s: %s; trying again in %g s", self.id, error, RETRY_SECONDS)
+                except Exception:  # noqa: BLE001  (a defect that one run shows must not end the others)
                     metrics.PASS_ERRORS.labels("defect").inc()
-                    logger.exception("%s: a pass failed; trying again in %g s", self.id, RETRY_SECONDS)
+                    self._log.exception("%s: a pass failed; trying again in %g s", self.id, RETRY_SECONDS)
                 self.last_pass = time.monotonic()
                 if wait is None:
                     return
@@ -248,7 +249,7 @@ class Run:
                 plan.namespace_name, pod.name, main.name, TAIL_LINES, previous=main.restarts > 0
             )
         except ClusterError as error:
-            logger.debug("%s: no log of pod %s: %s", self.id, pod.name, error)
+            self._log.debug("%s: no log of pod %s: %s", self.id, pod.name, error)
 
     async def _carry_out(self, plan: Plan, decision: Decision) -> None:
         done, refused = await carry_out(self._tools.cluster, plan, decision.steps)
@@ -268,9 +269,7 @@ class Run:
         metrics.RUNS_FINISHED.labels(status.phase, verdict.reason).inc()
         for outcome in ("passed", "failed", "errors", "skipped", "xfailed", "xpassed"):
             metrics.TESTS.labels(outcome).inc(getattr(status.summary, outcome))
-        logger.info(
-            "%s: %s (%s), %s passed", self.id, status.phase, verdict.reason, status.passed, extra={"uid": self.id.uid}
-        )
+        self._log.info("%s: %s (%s), %s passed", self.id, status.phase, verdict.reason, status.passed)
         passed = verdict.state is State.PASSED
         await self._reporter.announce(verdict.reason, f"{status.phase}: {verdict.message}", warning=not passed)
         if not decision.complete and plan.retention_failure_seconds and self._namespace_seen:
