@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seatrial.naming import NAME_LABEL, RUN_UID_LABEL, RunId, component_labels
+from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, RUN_UID_LABEL, RunId, component_labels
 from seatrial.plan.environment import connection_variables
 from seatrial.plan.model import PlannedApplication
 from seatrial.plan.pods import (
@@ -35,7 +35,8 @@ def plan_application(
 ) -> PlannedApplication:
     """One Deployment of one replica, and a headless Service of the same name."""
     labels = component_labels(run, COMPONENT, application.name)
-    selector = {RUN_UID_LABEL: run.uid, NAME_LABEL: application.name}
+    # With the component: a suite may have the same name.
+    selector = {RUN_UID_LABEL: run.uid, COMPONENT_LABEL: COMPONENT, NAME_LABEL: application.name}
     ports = {port.name: port.port for port in application.ports}
     variables, copies = user_variables(application.env)
     container: Object = {
