@@ -280,6 +280,38 @@ def test_a_broken_pytest_says_so(pod: SuitePod) -> None:
     assert "OSError: half an installation" in (ended.end.message or "")
 
 
+@pytest.mark.timeout(900)
+def test_fifty_thousand_tests_arrive_once_each(pod: SuitePod) -> None:
+    pod.write("", "tests.many")
+    pod.write(
+        """
+import pytest
+class Many(pytest.File):
+    def collect(self): return [One.from_parent(self, name=str(number)) for number in range(50_000)]
+class One(pytest.Item):
+    def runtest(self): pass
+def pytest_collect_file(parent, file_path):
+    return Many.from_parent(parent, path=file_path) if file_path.suffix == ".many" else None
+""",
+        "conftest.py",
+    )
+    ended = pod.run("-q", "tests.many", seconds=600)
+    assert ended.exit_status == 0
+    assert ended.collected.tests == ended.one(Finish).ran == 50_000
+    assert {test.id for test in ended.all(Attempt)} == {f"tests.many::{number}" for number in range(50_000)}
+    assert len(ended.all(Attempt)) == 50_000
+    assert len(ended.relayed) < 2 << 20
+
+
+def test_workers_of_xdist_report_through_their_controller(pod: SuitePod) -> None:
+    source = "import pytest\n@pytest.mark.parametrize('n', range(20))\ndef test_a(n, tmp_path): assert n != 7"
+    ended = pod.write(source).run("-n", "2", retries=1, shard=1, shards=2)
+    assert ended.exit_status == 1
+    assert (ended.collected.tests, ended.collected.total) == (10, 20)
+    assert sorted(outcome for _, outcome in ended.outcomes()) == ["failed", *["passed"] * 9]
+    assert len(ended.all(Attempt)) == 11
+
+
 def test_nothing_survives_the_tests(pod: SuitePod) -> None:
     pod.write(
         """
