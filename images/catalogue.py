@@ -32,34 +32,33 @@ class Image:
         return f"{prefix}/{self.name}:{self.tag}"
 
 
-# Build stages that make a virtual environment share these steps.
-_INSTALLER = ("images/venv",)
-
-
-def service(name: str) -> Image:
-    """A bundled service: the Python package suites/<name> with the locked requirements/<name>.lock."""
+def environment(name: str, lock: str) -> Image:
+    """A virtual environment with what a lock file lists: a layer that outlives every change of our own code."""
     return Image(
-        name,
+        f"{name}-venv",
         "dev",
-        "service",
-        {"BASE": "python"},
-        inputs=(*_INSTALLER, f"requirements/{name}.lock", f"suites/{name}"),
-        arguments={"NAME": name, "MODULE": name.replace("-", "_")},
+        "venv",
+        {"BASE": "python", "TOOLS": "python-tools"},
+        inputs=(f"requirements/{lock}.lock",),
+        arguments={"LOCK": lock},
         network=True,
+        archived=False,
     )
+
+
+def service(name: str) -> tuple[Image, Image]:
+    """A bundled service: the Python package suites/<name> with the locked requirements/<name>.lock."""
+    bases = {"BASE": f"{name}-venv", "TOOLS": "python-tools"}
+    arguments = {"NAME": name, "MODULE": name.replace("-", "_")}
+    return environment(name, name), Image(name, "dev", "service", bases, (f"suites/{name}",), arguments)
 
 
 def suite_tests(name: str) -> Image:
     """The tests of suites/<name> on the default suite image."""
-    return Image(
-        f"{name}-tests",
-        "dev",
-        "suite-tests",
-        {"BASE": "suite"},
-        inputs=(f"suites/{name}/tests",),
-        arguments={"NAME": name},
-    )
+    return Image(f"{name}-tests", "dev", "suite-tests", {"BASE": "suite"}, (f"suites/{name}/tests",), {"NAME": name})
 
+
+_TOOLS = {"TOOLS": "python-tools"}
 
 IMAGES: dict[str, Image] = {
     image.name: image
@@ -67,26 +66,15 @@ IMAGES: dict[str, Image] = {
         Image("redis", "7", "redis", {"BASE": "redis-base"}),
         Image("postgres", "15", "postgres", {"BASE": "postgres-base"}),
         Image("kafka", "4.1", "kafka", {"BASE": "java-base", "LIBS": "kafka-libs-base"}),
-        Image("python", "3", "python", {"BASE": "python-base"}, archived=False),
-        Image(
-            "seatrial",
-            "dev",
-            "seatrial",
-            {"BASE": "python"},
-            inputs=(*_INSTALLER, "requirements/operator.lock", "operator", "suites/kit"),
-            network=True,
-        ),
-        Image(
-            "suite",
-            "dev",
-            "suite",
-            {"BASE": "python"},
-            inputs=(*_INSTALLER, "requirements/suite.lock", "suites/kit"),
-            network=True,
-        ),
-        service("position-manager"),
-        suite_tests("position-manager"),
         Image("influxdb", "2.7", "influxdb", {"BASE": "influxdb-base"}),
+        Image("python", "3", "python", {"BASE": "python-base"}, archived=False),
+        Image("python-tools", "3", "python-tools", {"BASE": "python"}, network=True, archived=False),
+        environment("seatrial", "operator"),
+        Image("seatrial", "dev", "seatrial", {"BASE": "seatrial-venv", **_TOOLS}, ("operator", "suites/kit")),
+        environment("suite", "suite"),
+        Image("suite", "dev", "suite", {"BASE": "suite-venv", **_TOOLS}, ("suites/kit",)),
+        *service("position-manager"),
+        suite_tests("position-manager"),
     )
 }
 

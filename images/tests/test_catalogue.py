@@ -12,7 +12,7 @@ ARGUMENT = re.compile(r"^ARG (\w+)", re.MULTILINE)
 
 def test_images_are_built_after_what_they_stand_on() -> None:
     names = [image.name for image in in_build_order(["position-manager-tests"])]
-    assert names == ["python", "suite", "position-manager-tests"]
+    assert names == ["python", "python-tools", "suite-venv", "suite", "position-manager-tests"]
     assert {image.name for image in in_build_order([])} == set(IMAGES)
 
 
@@ -45,6 +45,8 @@ def test_public_base_is_the_dockerfiles_default(name: str) -> None:
     image = IMAGES[name]
     text = (REPOSITORY / image.folder / "Dockerfile").read_text()
     for argument, base in image.bases.items():
+        if image.dockerfile == "service" and argument == "BASE":
+            continue  # serves several images, each with an environment of its own
         expected = (
             BASES[base.removesuffix("-base")].public if is_base(base) else IMAGES[base].reference("localhost/seatrial")
         )
