@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.api.spec import RESERVED_NAMES
+from seatrial.api.spec import RESERVED_NAMES, Pytest, parse_spec
 from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, RUN_UID_LABEL
 from seatrial.plan import Plan, PlanError, PlannedSuite
 from seatrial.plan.services import PLANNERS
@@ -250,8 +250,6 @@ def test_in_pod_files_are_mounted() -> None:
 
 @pytest.mark.parametrize("name", PLANNERS)
 def test_a_planner_plans_nothing_that_was_not_asked_for(name: str) -> None:
-    from seatrial.api import parse_spec  # noqa: PLC0415
-
     assert PLANNERS[name](RUN, "image", "Always", parse_spec(run_spec()).services) is None
 
 
@@ -400,8 +398,6 @@ def test_what_several_need_is_copied_once() -> None:
     ],
 )
 def test_the_arguments_of_pytest(options: Object, args: list[str]) -> None:
-    from seatrial.api.spec import Pytest  # noqa: PLC0415
-
     assert pytest_args(Pytest.model_validate(options)) == args
 
 
