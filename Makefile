@@ -26,6 +26,10 @@ demo: cluster images install $(VENV)/.installed ## Boot a cluster, install the o
 test: lint type contract crd-check install ## Run every test, from lint to end to end on a real cluster
 	@$(BIN)/pytest -q
 
+.PHONY: bench
+bench: install ## Measure latency from outside, in the cluster
+	@$(BIN)/python -m bench.latency
+
 ##@ Checks without a cluster
 
 .PHONY: check

@@ -1,6 +1,6 @@
 """How long a run takes, as seen from outside: apply to first test, last test to verdict, apply to verdict.
 
-`python -m bench.latency [--runs N]` needs a cluster with the operator (`make install`). Nothing here is asserted:
+`make bench` runs it in the cluster. Nothing here is asserted:
 machines are noisy, so compare figures of one session only.
 """
 

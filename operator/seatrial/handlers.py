@@ -18,7 +18,7 @@ from seatrial import metrics
 from seatrial.api import GROUP, VERSION
 from seatrial.cluster import KubernetesCluster
 from seatrial.naming import FINALIZER, MANAGED_BY_LABEL, MANAGER, RUN_UID_LABEL
-from seatrial.reconcile import Run, Tools
+from seatrial.reconcile import Run, Tools, acknowledge
 from seatrial.settings import load_settings
 from seatrial.slots import Slots
 from seatrial.sweep import sweep_forever
@@ -158,8 +158,11 @@ async def wake(labels: kopf.Labels, memo: Any, **_: Any) -> None:
 
 
 @kopf.on.event(*_TESTRUNS, id="wake-by-testrun")
-async def wake_by_testrun(uid: str, memo: Any, **_: Any) -> None:
-    memo.operator.wake(uid)
+async def wake_by_testrun(body: kopf.Body, uid: str, memo: Any, **_: Any) -> None:
+    operator: Operator = memo.operator
+    operator.wake(uid)
+    if uid not in operator.runs and not _has_work(body.status, body.meta):
+        await acknowledge(_plain(body), operator.cluster)
 
 
 def _has_work(status: kopf.Status, meta: kopf.Meta, **_: Any) -> bool:

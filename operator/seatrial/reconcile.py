@@ -20,7 +20,7 @@ from seatrial.naming import RunId, run_namespace
 from seatrial.observe import Snapshot, view_jobs, view_pods
 from seatrial.plan import Plan, PlanError, make_plan
 from seatrial.report import Reporter
-from seatrial.status import Moment, mark_cleaned, project, read_past, refuse
+from seatrial.status import Moment, mark_cleaned, observe_generation, project, read_past, refuse
 from seatrial.verdict import Judgement, State
 
 if TYPE_CHECKING:
@@ -278,6 +278,8 @@ class Run:
     async def _clean_up(self, plan: Plan, decision: Decision, moment: Moment) -> float | None:
         """After the verdict: keep the environment as long as was asked for, then see it gone."""
         await self._logs.close()
+        if self._reporter.status.observed_generation != moment.generation:
+            await self._reporter.write(observe_generation(self._reporter.status, moment), moment.now)
         if read_past(self._reporter.status).cleaned:
             return None
         if not decision.clean_up:
@@ -297,6 +299,15 @@ class Run:
 
     async def _report_cleaned(self, aspect: Any, moment: Moment) -> None:
         await self._reporter.write(mark_cleaned(self._reporter.status, aspect, moment), moment.now)
+
+
+async def acknowledge(body: Object, cluster: Cluster) -> None:
+    """Note in the status of a run that is over that a later change of its spec has been seen."""
+    metadata = body["metadata"]
+    moment = Moment(time.time(), int(metadata.get("generation", 0)))
+    reporter = Reporter(RunId(metadata["name"], metadata["namespace"], metadata["uid"]), cluster, body.get("status"))
+    if "deletionTimestamp" not in metadata and reporter.status.observed_generation != moment.generation:
+        await reporter.write(observe_generation(reporter.status, moment), moment.now)
 
 
 def is_culprit(pod: PodView, snapshot: Snapshot) -> bool:

@@ -171,6 +171,8 @@ def _judge_without_end(evidence: ShardEvidence, pod: PodView) -> Judgement:
 
 def _death(pod: PodView) -> Judgement | None:
     """How a pod died, if it did not simply end."""
+    if pod.reason == "DeadlineExceeded":
+        return Judgement(State.ERROR, "SuiteTimeout", f"pod {pod.name} was stopped at its deadline")
     if pod.reason:
         return Judgement(State.ERROR, pod.reason, f"pod {pod.name}: {pod.message or pod.reason}")
     container = pod.main

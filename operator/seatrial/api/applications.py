@@ -190,7 +190,7 @@ class Application(SpecModel):
     ports: Annotated[list[Port], Field(max_length=16, json_schema_extra=map_list()), UniqueNames] = []
     """Ports that the application listens on."""
     ready: Ready | None = None
-    """How it is known that the application can be used. Without it: as soon as its container runs."""
+    """How it is known that the application can be used. Without it: once its container has run for two seconds."""
     run_as_user: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
     """User id, for images whose user is root or has no number."""
     resources: Resources = Resources()

@@ -19,8 +19,8 @@ _INTRODUCTION = f"""\
 
 <!-- {HEADER} -->
 
-`{API_VERSION}`. The API server checks every type, bound, pattern and rule below when an object is written; `seatrial`
-on the command line checks the same without a cluster. In a spec, null (`key:` with nothing after it) means that the
+`{API_VERSION}`. The API server checks every type, bound, pattern and rule below when an object is written, and the
+operator checks the same once more. In a spec, null (`key:` with nothing after it) means that the
 member is absent, but for the services: there it means the service with its defaults. Write `redis: {{}}` all the same:
 client-side `kubectl apply` removes nulls before it sends an object, and such a run is refused.
 """

@@ -156,6 +156,8 @@ def plan_suite(
                     grace_seconds=grace,
                     user=suite.run_as_user,
                     restartPolicy="Never",
+                    # A suite that is not pytest has no supervisor; the kubelet ends it, and its pod stays to tell.
+                    **({"activeDeadlineSeconds": int(gate_seconds + seconds)} if suite.junit else {}),
                     initContainers=[relay, *init],
                     containers=[container],
                     volumes=volumes,

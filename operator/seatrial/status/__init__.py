@@ -133,6 +133,12 @@ def project(plan: Plan, snapshot: Snapshot, decision: Decision, past: TestRunSta
     return fit(status)
 
 
+def observe_generation(past: TestRunStatus, moment: Moment) -> TestRunStatus:
+    """A spec that changes after the verdict has been seen, and changes nothing: kstatus would wait for it for ever."""
+    conditions = upsert(past.conditions, {}, moment.generation, timestamp(moment.now))
+    return past.model_copy(update={"conditions": conditions, "observed_generation": moment.generation})
+
+
 def mark_cleaned(past: TestRunStatus, aspect: Aspect, moment: Moment) -> TestRunStatus:
     """After the verdict only the fate of the environment can change."""
     conditions = upsert(

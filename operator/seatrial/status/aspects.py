@@ -60,8 +60,9 @@ def aspects_of(
     reason, message = (
         (decision.held.reason, decision.held.message) if decision.held else ("InProgress", "the run is not over")
     )
+    suites = (FALSE, "Collecting", "the last results are being read") if _all_stopped(plan, snapshot) else None
     return aspects | {
-        ConditionType.SUITES_COMPLETED: (FALSE, reason, message),
+        ConditionType.SUITES_COMPLETED: suites or (FALSE, reason, message),
         ConditionType.SUCCEEDED: (UNKNOWN, reason, message),
         ConditionType.FINISHED: (FALSE, reason, message),
         ConditionType.READY: (FALSE, reason, message),
@@ -69,6 +70,12 @@ def aspects_of(
         ConditionType.STALLED: (FALSE, reason, message),
         ConditionType.ENVIRONMENT_CLEANED: (FALSE, reason, message),
     }
+
+
+def _all_stopped(plan: Plan, snapshot: Snapshot) -> bool:
+    """Whether every shard of every suite has had its pod, and none of them runs any more."""
+    pods = snapshot.pods_of("suite")
+    return len(pods) >= sum(suite.shards for suite in plan.suites) and all(pod.terminated for pod in pods)
 
 
 def _environment_aspect(plan: Plan, snapshot: Snapshot, decision: Decision, past: Past) -> Aspect:
