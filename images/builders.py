@@ -63,7 +63,8 @@ class Builder(Protocol):
 
     def save(self, source: str, reference: str, archive: Path) -> None: ...
 
-    def remove(self, references: Iterable[str]) -> None: ...
+    def remove(self, references: Iterable[str]) -> None:
+        """Remove these images and whatever nothing needs any more."""
 
 
 class Docker:
@@ -166,11 +167,13 @@ class Buildah:
             oci.pack(Path(folder), reference, archive)
 
     def remove(self, references: Iterable[str]) -> None:
+        self._call(["buildah", "rm", "--all"], doing="remove the containers of failed builds")
         for reference in references:
             try:
                 self._call(["buildah", "rmi", reference], doing=f"remove {reference}")
             except ImageError:  # something is still built on it; the next build that replaces that removes both
                 continue
+        self._call(["buildah", "rmi", "--prune"], doing="remove unused layers")
 
 
 def builder_for(settings: Settings) -> Builder:
