@@ -24,7 +24,7 @@ demo: cluster images install $(VENV)/.installed ## Boot a cluster, install the o
 
 .PHONY: test
 test: lint type contract crd-check install ## Run every test, from lint to end to end on a real cluster
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q $(if $(filter kind,$(CLUSTER)),-m "not node")
 
 .PHONY: bench
 bench: install ## Measure latency from outside, in the cluster

@@ -18,7 +18,7 @@ from hack.cluster.layout import STATE_ROOT, Layout, this_checkout
 from hack.cluster.mounts import PRIVATE_DIRECTORIES
 from hack.cluster.tests.kubectl import wait_for
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.node]
 
 START_TIME = 19  # field of /proc/PID/stat, counted after the name
 # Where the node mounts; elsewhere others may mount and unmount meanwhile.

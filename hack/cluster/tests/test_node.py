@@ -10,7 +10,7 @@ import pytest
 
 from hack.cluster.tests.kubectl import Kubectl, container, pod, service, wait_for
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.node]
 
 
 def test_pod_security_refuses_a_privileged_pod(namespace: Kubectl) -> None:

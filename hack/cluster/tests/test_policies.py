@@ -12,7 +12,7 @@ from hack.cluster.tests.kubectl import Kubectl, pod, policy, service, wait_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.node]
 
 
 class Scene:
