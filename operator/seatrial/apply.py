@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seatrial.decide import (
     APPLICATIONS,
@@ -21,7 +21,7 @@ from seatrial.errors import AlreadyExistsError, ClusterError, ForbiddenError, No
 from seatrial.naming import run_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Iterable, Sequence
 
     from seatrial.cluster import Cluster
     from seatrial.plan import Copy, Plan
@@ -78,7 +78,7 @@ async def _step(cluster: Cluster, plan: Plan, step: str) -> None:
         case "connection":
             await _create(cluster, draw_secrets(plan.connection))
         case "copies":
-            await asyncio.gather(*(_copy(cluster, plan, copy) for copy in plan.copies))
+            await _together(_copy(cluster, plan, copy) for copy in plan.copies)
         case "services":
             await _all(cluster, [item for service in plan.services for item in (service.service, service.pod)])
         case "environment":
@@ -91,9 +91,14 @@ async def _step(cluster: Cluster, plan: Plan, step: str) -> None:
 
 
 async def _all(cluster: Cluster, items: Sequence[Object]) -> None:
-    await asyncio.gather(
-        *(_create(cluster, item) if item["kind"] in RUN_ONCE else _apply(cluster, item) for item in items)
-    )
+    await _together(_create(cluster, item) if item["kind"] in RUN_ONCE else _apply(cluster, item) for item in items)
+
+
+async def _together(requests: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Carry out requests at once and wait for all of them: none may go on after the run has been told of a refusal."""
+    answers = await asyncio.gather(*requests, return_exceptions=True)
+    for answer in sorted((item for item in answers if item is not None), key=lambda item: isinstance(item, Refusal)):
+        raise answer
 
 
 async def _create(cluster: Cluster, item: Object) -> None:

@@ -16,7 +16,7 @@ from prometheus_client import start_http_server
 
 from seatrial import metrics
 from seatrial.api import GROUP, VERSION
-from seatrial.cluster import KubernetesCluster
+from seatrial.kube import KubernetesCluster
 from seatrial.naming import FINALIZER, MANAGED_BY_LABEL, MANAGER, RUN_UID_LABEL
 from seatrial.reconcile import Run, Tools, acknowledge
 from seatrial.settings import load_settings

@@ -15,6 +15,7 @@ from seatrial.apply import carry_out
 from seatrial.conditions import FALSE, TRUE
 from seatrial.decide import APPLICATIONS, Decision, Orders, decide
 from seatrial.errors import ClusterError, SpecError
+from seatrial.inquire import Inquiry
 from seatrial.logs import RunLogs
 from seatrial.naming import RunId, run_namespace
 from seatrial.observe import Snapshot, view_jobs, view_pods
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from seatrial.api import TestRunStatus
     from seatrial.cluster import Cluster
     from seatrial.decide import Past
-    from seatrial.observe import PodView
     from seatrial.settings import Settings
     from seatrial.slots import Slots
 
@@ -41,8 +41,6 @@ LOOK_AGAIN_SECONDS = 15.0
 """The safety net under the watches."""
 RETRY_SECONDS = 1.0
 PENDING_CLEANUP_SECONDS = 120.0
-REFUSALS_AFTER_SECONDS = 3.0
-TAIL_LINES = 12
 
 
 class World(Protocol):
@@ -91,8 +89,7 @@ class Run:
         """Step -> when it was carried out by this process."""
         self._refused: dict[str, tuple[str, str]] = {}
         self._namespace_seen = False
-        self._tails: dict[str, str] = {}
-        self._refusals: dict[str, str] = {}
+        self._inquiry = Inquiry(self.id, tools.cluster)
         self._cleanup_asked_at: float | None = None
 
     async def run(self, read_body: Callable[[], Object]) -> None:
@@ -149,7 +146,7 @@ class Run:
         orders = self._orders(body)
         snapshot = self._observe(plan, past)
         decision = decide(plan, snapshot, past, orders, now)
-        if await self._learn(plan, snapshot, decision, now):
+        if await self._inquiry.ask(plan, snapshot, decision, self._applied.get(APPLICATIONS), now):
             snapshot = self._observe(plan, past)
             decision = decide(plan, snapshot, past, orders, now)
         if decision.steps:
@@ -213,43 +210,10 @@ class Run:
             shards=self._logs.shards,
             applied=frozenset(self._applied),
             refused=dict(self._refused),
-            tails=dict(self._tails),
-            events=dict(self._refusals),
+            tails=dict(self._inquiry.tails),
+            events=dict(self._inquiry.refusals),
             has_slot=past.started_at is not None or slots.ask(uid, self._created_at, self.wake.set),
         )
-
-    async def _learn(self, plan: Plan, snapshot: Snapshot, decision: Decision, now: float) -> bool:
-        """Ask for what no watch tells, when the decision depends on it. Returns whether something was learnt."""
-        before = dict(self._tails), dict(self._refusals)
-        if decision.held is None and self._lacks_pods(plan, snapshot, now):
-            self._refusals = await self._tools.cluster.list_refusals(plan.namespace_name)
-        if decision.verdict is not None and decision.verdict.state is State.ERROR and not decision.complete:
-            # Before an Error is final, read the last words of whoever may have caused it.
-            culprits = [pod for pod in snapshot.pods if is_culprit(pod, snapshot) and pod.name not in self._tails]
-            await asyncio.gather(*(self._read_tail(plan, pod) for pod in culprits))
-        return before != (self._tails, self._refusals)
-
-    def _lacks_pods(self, plan: Plan, snapshot: Snapshot, now: float) -> bool:
-        """Whether a controller has had time enough to create a pod and has not."""
-        if any(
-            now - job.created_at > REFUSALS_AFTER_SECONDS and not snapshot.pods_of("suite", job.suite)
-            for job in snapshot.jobs
-        ):
-            return True
-        return now - self._applied.get(APPLICATIONS, now) > REFUSALS_AFTER_SECONDS and any(
-            not snapshot.pods_of("application", item.name) for item in plan.applications
-        )
-
-    async def _read_tail(self, plan: Plan, pod: PodView) -> None:
-        main = pod.main
-        if main is None or not (main.running or main.terminated or main.restarts):
-            return
-        try:
-            self._tails[pod.name] = await self._tools.cluster.tail_log(
-                plan.namespace_name, pod.name, main.name, TAIL_LINES, previous=main.restarts > 0
-            )
-        except ClusterError as error:
-            self._log.debug("%s: no log of pod %s: %s", self.id, pod.name, error)
 
     async def _carry_out(self, plan: Plan, decision: Decision) -> None:
         done, refused = await carry_out(self._tools.cluster, plan, decision.steps)
@@ -308,19 +272,6 @@ async def acknowledge(body: Object, cluster: Cluster) -> None:
     reporter = Reporter(RunId(metadata["name"], metadata["namespace"], metadata["uid"]), cluster, body.get("status"))
     if "deletionTimestamp" not in metadata and reporter.status.observed_generation != moment.generation:
         await reporter.write(observe_generation(reporter.status, moment), moment.now)
-
-
-def is_culprit(pod: PodView, snapshot: Snapshot) -> bool:
-    """Whether a pod of the environment has died or keeps the others waiting."""
-    if pod.component not in {"service", "environment", "application"}:
-        return False
-    main = pod.main
-    if pod.terminated or (main is not None and (main.terminated or main.restarts > 0)):
-        return True
-    known = {**snapshot.environment.services, **snapshot.environment.applications}.get(pod.role)
-    return pod.component != "environment" and (
-        known is None or known.ready_after is None or (pod.component == "service" and not known.seeded)
-    )
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -1,0 +1,88 @@
+"""Asking for what no watch tells: the last words of a container, and why a controller makes no pod."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from seatrial.errors import ClusterError
+from seatrial.verdict import State
+
+if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
+    from seatrial.decide import Decision
+    from seatrial.naming import RunId
+    from seatrial.observe import PodView, Snapshot
+    from seatrial.plan import Plan
+
+logger = logging.getLogger(__name__)
+
+REFUSALS_AFTER_SECONDS = 3.0
+TAIL_LINES = 12
+
+
+class Inquiry:
+    """What was asked about one run, and answered."""
+
+    def __init__(self, run: RunId, cluster: Cluster) -> None:
+        self.tails: dict[str, str] = {}
+        """Pod name -> last lines of its log."""
+        self.refusals: dict[str, str] = {}
+        """Name of a Job or ReplicaSet -> why its controller could not create a pod."""
+        self._run = run
+        self._cluster = cluster
+
+    async def ask(
+        self, plan: Plan, snapshot: Snapshot, decision: Decision, applications_at: float | None, now: float
+    ) -> bool:
+        """Ask what the decision depends on. Returns whether something was learnt.
+
+        `applications_at` is when the applications were created, if this process did so.
+        """
+        before = dict(self.tails), dict(self.refusals)
+        if decision.held is None and _lacks_pods(plan, snapshot, applications_at, now):
+            self.refusals = await self._cluster.list_refusals(plan.namespace_name)
+        if decision.verdict is not None and decision.verdict.state is State.ERROR and not decision.complete:
+            # Before an Error is final, read the last words of whoever may have caused it.
+            culprits = [pod for pod in snapshot.pods if is_culprit(pod, snapshot) and pod.name not in self.tails]
+            await asyncio.gather(*(self._read_tail(plan, pod) for pod in culprits))
+        return before != (self.tails, self.refusals)
+
+    async def _read_tail(self, plan: Plan, pod: PodView) -> None:
+        main = pod.main
+        if main is None or not (main.running or main.terminated or main.restarts):
+            return
+        try:
+            self.tails[pod.name] = await self._cluster.tail_log(
+                plan.namespace_name, pod.name, main.name, TAIL_LINES, previous=main.restarts > 0
+            )
+        except ClusterError as error:
+            logger.debug("%s: no log of pod %s: %s", self._run, pod.name, error)
+
+
+def _lacks_pods(plan: Plan, snapshot: Snapshot, applications_at: float | None, now: float) -> bool:
+    """Whether a controller has had time enough to create a pod and has not."""
+    if any(
+        now - job.created_at > REFUSALS_AFTER_SECONDS and not snapshot.pods_of("suite", job.suite)
+        for job in snapshot.jobs
+    ):
+        return True
+    return (
+        applications_at is not None
+        and now - applications_at > REFUSALS_AFTER_SECONDS
+        and any(not snapshot.pods_of("application", item.name) for item in plan.applications)
+    )
+
+
+def is_culprit(pod: PodView, snapshot: Snapshot) -> bool:
+    """Whether a pod of the environment has died or keeps the others waiting."""
+    if pod.component not in {"service", "environment", "application"}:
+        return False
+    main = pod.main
+    if pod.terminated or (main is not None and (main.terminated or main.restarts > 0)):
+        return True
+    known = {**snapshot.environment.services, **snapshot.environment.applications}.get(pod.role)
+    return pod.component != "environment" and (
+        known is None or known.ready_after is None or (pod.component == "service" and not known.seeded)
+    )
