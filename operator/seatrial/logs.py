@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from seatrial.cluster import Cluster
     from seatrial.observe import PodView
+    from seatrial.plan import Plan
     from seatrial.plan.model import Object
 
 logger = logging.getLogger(__name__)
@@ -125,6 +126,11 @@ class RunLogs:
                 self._wake.set()
             else:
                 self._wake_soon()
+
+    def all_ended(self, plan: Plan) -> bool:
+        """Whether every shard of every suite has come to its own end; what has not is still running, or never ran."""
+        keys = [(suite.name, index) for suite in plan.suites for index in range(suite.shards)]
+        return all((shard := self.shards.get(key)) is not None and (shard.end or shard.drained) for key in keys)
 
     def flush_due(self, now: float) -> bool:
         """Whether growing slices are to be written now."""

@@ -236,7 +236,7 @@ class Run:
         self._log.info("%s: %s (%s), %s passed", self.id, status.phase, verdict.reason, status.passed)
         passed = verdict.state is State.PASSED
         await self._reporter.announce(verdict.reason, f"{status.phase}: {verdict.message}", warning=not passed)
-        if not decision.complete and plan.retention_failure_seconds and self._namespace_seen:
+        if self._namespace_seen and plan.retention_failure_seconds and not self._logs.all_ended(plan):
             await self._tools.cluster.delete_suites(plan.namespace_name)
 
     async def _clean_up(self, plan: Plan, decision: Decision, moment: Moment) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from seatrial.decide.model import (
@@ -13,6 +14,7 @@ from seatrial.decide.model import (
     SERVICES,
     suite_step,
 )
+from seatrial.decide.suites import overdue_at
 from seatrial.observe import CONFIG_REASONS, PULL_REASONS
 from seatrial.verdict import Judgement, State
 
@@ -76,4 +78,10 @@ def wake_at(facts: Facts) -> float | None:
         for job in facts.snapshot.jobs
         if not facts.snapshot.pods_of("suite", job.suite)
     )
-    return min((time for time in times if time > facts.now), default=None)
+    times.extend(
+        overdue_at(suite, facts.snapshot, pod)
+        for suite in facts.plan.suites
+        for pod in facts.snapshot.pods_of("suite", suite.name)
+        if not pod.terminated
+    )
+    return min((time for time in times if facts.now < time < math.inf), default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from seatrial.decide.model import (
@@ -44,6 +45,9 @@ def decide_suite(suite: PlannedSuite, snapshot: Snapshot, past: Past, orders: Or
         if item.end is None and _past_deadline(suite, snapshot, item, pod):
             message = f"suite {suite.name} was stopped by its Job's deadline: {_known(item)}"
             judgement = Judgement(State.ERROR, "SuiteTimeout", message)
+        elif pod is not None and not judgement.state.ended and now > overdue_at(suite, snapshot, pod):
+            message = f"suite {suite.name} took longer than its timeout of {suite.timeout_seconds:g} s"
+            judgement = Judgement(State.ERROR, "SuiteTimeout", message)
         elif pod is None and item.pod_uid and item.end is None:
             judgement = Judgement(State.ERROR, "PodDeleted", f"the pod of shard {item.shard} is gone: {_known(item)}")
         elif pod is not None and not judgement.state.ended:
@@ -73,6 +77,13 @@ def _past_deadline(suite: PlannedSuite, snapshot: Snapshot, evidence: ShardEvide
     job = snapshot.job(suite.name)
     over = pod is None or (pod.terminated and evidence.drained)
     return job is not None and job.failed_reason == "DeadlineExceeded" and over
+
+
+def overdue_at(suite: PlannedSuite, snapshot: Snapshot, pod: PodView) -> float:
+    """When a shard that is not pytest has had its time; it has no supervisor that would end it."""
+    if not suite.junit or snapshot.environment.open_at is None:
+        return math.inf
+    return max(snapshot.environment.open_at, pod.created_at) + suite.timeout_seconds
 
 
 def _no_pods(suite: PlannedSuite, snapshot: Snapshot, now: float) -> str | None:

@@ -94,6 +94,14 @@ def test_a_suite_that_is_not_pytest(tenant: Tenant) -> None:
     assert status["failures"][0]["message"] == "still open"
 
 
+def test_a_suite_that_is_not_pytest_and_does_not_end(tenant: Tenant) -> None:
+    command = ["python3", "-c", "import threading; threading.Event().wait()"]
+    suite = {"name": "other", "image": "localhost/seatrial/suite:dev", "command": command, "timeout": "2s"}
+    tenant.run("endless", suites=[{**suite, "junit": {"path": "/results/junit.xml"}}])
+    status = tenant.finished("endless")["status"]
+    assert (status["phase"], status["reason"]) == ("Error", "SuiteTimeout"), yaml.safe_dump(status)
+
+
 def test_shards_share_the_tests(tenant: Tenant) -> None:
     source = (
         "import pytest\n@pytest.mark.parametrize('number', range(7))\ndef test_number(number): assert number != 3\n"
