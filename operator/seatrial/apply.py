@@ -57,13 +57,14 @@ async def carry_out(cluster: Cluster, plan: Plan, steps: Sequence[str]) -> tuple
     for group in (*_ORDER[:-1], (*_ORDER[-1], *suites)):
         wanted = [step for step in group if step in steps]
         results = await asyncio.gather(*(_step(cluster, plan, step) for step in wanted), return_exceptions=True)
+        failed = [result for result in results if result is not None]
+        if failed and not isinstance(worst := min(failed, key=_rank), Refusal):
+            raise worst
         for step, result in zip(wanted, results, strict=True):
-            if result is None:
-                done.append(step)
-            elif isinstance(result, Refusal):
+            if isinstance(result, Refusal):
                 refused[step] = (result.reason, result.message)
-            else:
-                raise result
+            elif result is None:
+                done.append(step)
         if refused:
             break
     return done, refused
@@ -97,8 +98,14 @@ async def _all(cluster: Cluster, items: Sequence[Object]) -> None:
 async def _together(requests: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Carry out requests at once and wait for all of them: none may go on after the run has been told of a refusal."""
     answers = await asyncio.gather(*requests, return_exceptions=True)
-    for answer in sorted((item for item in answers if item is not None), key=lambda item: isinstance(item, Refusal)):
-        raise answer
+    failed = [item for item in answers if item is not None]
+    if failed:
+        raise min(failed, key=_rank)
+
+
+def _rank(error: BaseException) -> int:
+    """A defect outweighs a refusal, and that what may go through the next time."""
+    return 1 if isinstance(error, Refusal) else 2 if isinstance(error, UnavailableError) else 0
 
 
 async def _create(cluster: Cluster, item: Object) -> None:
