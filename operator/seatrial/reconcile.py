@@ -177,7 +177,16 @@ class Run:
         return self._plan
 
     async def _refuse(self, judgement: Judgement, past: Past, moment: Moment) -> None:
-        """End a run that cannot be planned; one that has ended before stays as it is."""
+        """End a run that cannot be planned; one that has ended before keeps its verdict.
+
+        A run that was started can become one: the catalogue may have lost a version since.
+        """
+        if past.started_at is not None and not past.cleaned:
+            await self._tools.cluster.delete_environment(run_namespace(self.id))
+            if past.finished_at is not None:
+                await self._report_cleaned(
+                    (TRUE, "Deleted", f"the environment is being deleted: {judgement.message}"), moment
+                )
         if past.finished_at is None:
             await self._reporter.write(refuse(self._reporter.status, judgement, moment), moment.now)
             metrics.RUNS_FINISHED.labels(self._reporter.status.phase, judgement.reason).inc()
@@ -236,7 +245,11 @@ class Run:
         self._log.info("%s: %s (%s), %s passed", self.id, status.phase, verdict.reason, status.passed)
         passed = verdict.state is State.PASSED
         await self._reporter.announce(verdict.reason, f"{status.phase}: {verdict.message}", warning=not passed)
-        if self._namespace_seen and plan.retention_failure_seconds and not self._logs.all_ended(plan):
+        if (
+            (self._namespace_seen or self._applied)
+            and plan.retention_failure_seconds
+            and not self._logs.all_ended(plan)
+        ):
             await self._tools.cluster.delete_suites(plan.namespace_name)
 
     async def _clean_up(self, plan: Plan, decision: Decision, moment: Moment) -> float | None:
@@ -247,7 +260,7 @@ class Run:
         if read_past(self._reporter.status).cleaned:
             return None
         if not decision.clean_up:
-            return max(0.05, (decision.wake_at or moment.now) - moment.now)
+            return min(LOOK_AGAIN_SECONDS, max(0.05, (decision.wake_at or moment.now) - moment.now))
         name = plan.namespace_name
         if self._cleanup_asked_at is None:
             await self._tools.cluster.delete_environment(name)
