@@ -96,6 +96,8 @@ class GateServer:
     def _serve(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(ConnectionError):
             request = connection.recv(4096)
+            if not request:
+                return  # it ended between connecting and asking
             assert request.startswith(b"GET /gate HTTP/1.1\r\nHost: 127.0.0.1:"), request
             self.asked.set()
             self._decided.wait()
