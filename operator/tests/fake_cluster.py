@@ -53,6 +53,8 @@ class Log:
     """A container's log."""
 
     lines: list[bytes] = field(default_factory=list)
+    told: int = 0
+    """How many records are in it."""
     closed: bool = False
     pulse: Pulse = field(default_factory=Pulse)
 
@@ -120,7 +122,9 @@ class FakeCluster:
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 while not condition():
-                    await self.changed.wait()
+                    with suppress(TimeoutError):  # not all that can be waited for is a change of the cluster
+                        async with asyncio.timeout(0.02):
+                            await self.changed.wait()
         except TimeoutError:
             last = self.statuses[-1] if self.statuses else None
             raise AssertionError(f"not within {DEADLINE_SECONDS} s: {what}; status: {last}") from None

@@ -163,8 +163,9 @@ class Node:
         key = (labels[NAME_LABEL], int(labels["batch.kubernetes.io/job-completion-index"]))
         records = self.records.get(key) or whole(passed(f"test_{key[0]}"))
         may_tell = records[: self.told.get(key, len(records))]
-        for number in range(len(log.lines), len(may_tell)):
+        for number in range(log.told, len(may_tell)):
             log.write(encode(number + 1, [dump_record(may_tell[number])]))
+            log.told = number + 1
         if may_tell and isinstance(may_tell[-1], End) and len(may_tell) == len(records):
             self.end_pod(namespace, name, may_tell[-1].rc or 0)
 

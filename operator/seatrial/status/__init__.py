@@ -74,7 +74,7 @@ def refuse(past: TestRunStatus, judgement: Judgement, moment: Moment) -> TestRun
         ConditionType.ACCEPTED: (FALSE, judgement.reason, judgement.message),
         ConditionType.ENVIRONMENT_CLEANED: (TRUE, "NothingToClean", "no environment was created")
         if past.namespace is None
-        else (FALSE, "CleaningUp", "the environment is being deleted"),
+        else (TRUE, "Deleted", "the environment is being deleted"),
     }
     conditions = upsert(past.conditions, aspects, moment.generation, at)
     return past.model_copy(

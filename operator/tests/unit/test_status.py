@@ -469,10 +469,9 @@ def test_a_run_that_cannot_be_planned() -> None:
     assert read_past(status).cleaned
 
 
-def test_a_run_that_cannot_be_planned_any_more_has_an_environment_to_clean() -> None:
+def test_a_run_that_cannot_be_planned_any_more_has_an_environment() -> None:
     status = refuse(over(*FAR), Judgement(State.ERROR, "UnknownVersion", "redis 8"), Moment(T0, 1))
-    assert aspect(status, C.ENVIRONMENT_CLEANED).status is FALSE
-    assert not read_past(status).cleaned
+    assert aspect(status, C.ENVIRONMENT_CLEANED).reason == "Deleted"
 
 
 def test_after_the_verdict_only_the_environment_changes() -> None:
