@@ -6,7 +6,9 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -53,6 +55,12 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def catches_sigterm(pid: int) -> bool:
+    """Whether a process is ready for SIGTERM, which before would kill it (or, as PID 1, go unnoticed)."""
+    found = re.search(r"^SigCgt:\s+(\w+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return found is not None and bool(int(found[1], 16) & 1 << signal.SIGTERM - 1)
 
 
 class GateServer:
@@ -176,6 +184,7 @@ class SuitePod:
     def wait(self, seconds: float = 120) -> Ended:
         """Until the supervisor ended; then end the relay as the kubelet does, and read what it printed."""
         status = self.supervisor.wait(seconds)
+        until(lambda: catches_sigterm(self.relay.pid), "the relay waits for SIGTERM")
         self.relay.terminate()
         assert self.relay.wait(seconds) == 0, self.relay_log.read_text()
         return Ended(self.relayed(), status, self.log.read_text(errors="replace"), self.relay_log.read_bytes())

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -37,7 +36,7 @@ from seatrial.records import (
     dump_record,
 )
 
-from .suite_pod import OPERATOR, until
+from .suite_pod import OPERATOR, catches_sigterm, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,8 +82,7 @@ class Relay:
         return self.records()
 
     def ready(self) -> None:
-        """Wait until it waits for SIGTERM, which before would kill it (as PID 1 it would not even notice)."""
-        until(lambda: bool(int(status(self.process.pid, "SigCgt"), 16) & 1 << signal.SIGTERM - 1), "the relay is ready")
+        until(lambda: catches_sigterm(self.process.pid), "the relay waits for SIGTERM")
 
     def stop(self) -> list[Record]:
         self.ready()
