@@ -129,6 +129,8 @@ class ShardEvidence:
             case Finish():
                 self.finish = record
             case End():
+                if self.end is not None:
+                    self.lose("there is a second end marker")
                 self.end = record
             case JunitError(message=message):
                 self.junit_error = message or "the JUnit XML file cannot be read"
