@@ -58,6 +58,8 @@ class Node:
     """The environment pod's lines, in the place of a healthy course."""
     idle: bool = False
     """Start nothing."""
+    without: set[str] = field(default_factory=set)
+    """Kinds whose pods are not started."""
     _open: set[str] = field(default_factory=set)
     _started: set[tuple[str, str]] = field(default_factory=set)
     """Namespace and name of the pods that were started."""
@@ -79,7 +81,8 @@ class Node:
         for item in self.cluster.of_kind("Job"):
             self._start_suite(item)
         for item in self.cluster.of_kind("Deployment"):
-            self._start_pod(item, "application")
+            if "Deployment" not in self.without:
+                self._start_pod(item, "application")
         for item in self.cluster.of_kind("Pod"):
             if "status" not in item:
                 self._start_pod(item, item["metadata"]["labels"][COMPONENT_LABEL])

@@ -45,7 +45,7 @@ def decide_suite(suite: PlannedSuite, snapshot: Snapshot, past: Past, orders: Or
         if item.end is None and _past_deadline(suite, snapshot, item, pod):
             message = f"suite {suite.name} was stopped by its Job's deadline: {_known(item)}"
             judgement = Judgement(State.ERROR, "SuiteTimeout", message)
-        elif pod is not None and not judgement.state.ended and now > overdue_at(suite, snapshot, pod):
+        elif pod is not None and not pod.terminated and now > overdue_at(suite, snapshot, pod):
             message = f"suite {suite.name} took longer than its timeout of {suite.timeout_seconds:g} s"
             judgement = Judgement(State.ERROR, "SuiteTimeout", message)
         elif pod is None and item.pod_uid and item.end is None:

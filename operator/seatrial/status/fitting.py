@@ -93,10 +93,6 @@ def _no_shards(status: TestRunStatus) -> TestRunStatus:
     return status.model_copy(update={"suites": [suite.model_copy(update={"shards": []}) for suite in status.suites]})
 
 
-def _no_failures(status: TestRunStatus) -> TestRunStatus:
-    return status.model_copy(update={"failures": []})
-
-
 _STEPS: tuple[Callable[[TestRunStatus], TestRunStatus], ...] = (
     _short_failures,
     _quiet_shards,
@@ -104,5 +100,4 @@ _STEPS: tuple[Callable[[TestRunStatus], TestRunStatus], ...] = (
     _shards_with_trouble,
     _short_texts,
     _no_shards,
-    _no_failures,
 )

@@ -577,6 +577,22 @@ class TestSuites:
         told = Situation({"jobs": over, "shards": shards_of(done("core"))}, {"suite-core-0": None})
         assert told.decide().suites["core"].judgement.state is State.PASSED
 
+    @pytest.mark.parametrize(("created", "over"), [(T0, T0 + 63), (T0 + 30, T0 + 90)])
+    def test_the_timeout_of_a_suite_that_is_not_pytest(self, created: float, over: float) -> None:
+        """It has no supervisor: the time counts from the open gate, or from the creation of its pod."""
+        plan = plan_of({"suites": [suite_spec(image="x", junit={"path": "/a/b/c.xml"}, timeout="1m")]})
+        snapshot = snapshot_of(plan, pods=(suite_pod(created_at=created),), jobs=(job(),))
+        last = decide(plan, snapshot, STARTED, Orders(), over)
+        assert last.suites["core"].judgement.state is State.WAITING
+        assert decide(plan, snapshot, STARTED, Orders(), over - 1).wake_at == over
+        late = decide(plan, snapshot, STARTED, Orders(), over + 0.1).suites["core"].judgement
+        assert late == Judgement(State.ERROR, "SuiteTimeout", "suite core took longer than its timeout of 60 s")
+        ended_in_time = replace(snapshot, pods=(environment_pod(), over_pod()))
+        read = decide(plan, ended_in_time, STARTED, Orders(), over + 0.1)  # its results are still being read
+        assert read.suites["core"].judgement.state is State.WAITING
+        closed = replace(snapshot, environment=CLOSED)
+        assert decide(plan, closed, STARTED, Orders(), over + 0.1).suites["core"].judgement.state is State.WAITING
+
     def test_what_a_suite_has_come_to_stays(self) -> None:
         was = SuiteDecision(Judgement(State.FAILED, "TestsFailed", "1 of 2"), (Judgement(State.FAILED),))
         past = replace(STARTED, suites={"core": was})

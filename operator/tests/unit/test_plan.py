@@ -253,6 +253,16 @@ def test_a_planner_plans_nothing_that_was_not_asked_for(name: str) -> None:
     assert PLANNERS[name](RUN, "image", "Always", parse_spec(run_spec()).services) is None
 
 
+@pytest.mark.parametrize("registry", [True, False])
+def test_the_schema_registry_is_there_when_it_was_asked_for(*, registry: bool) -> None:
+    plan = plan_of(run_spec(services={"redpanda": {"schemaRegistry": registry}}))
+    (service,) = plan.services
+    assert ("SCHEMA_REGISTRY_URL" in service.variables) == registry
+    assert ("registry" in {port["name"] for port in service.service["spec"]["ports"]}) == registry
+    assert any("schema-registry" in arg for arg in service.pod["spec"]["containers"][0]["args"]) == registry
+    assert service.environment["schemaRegistry"] == registry
+
+
 def test_a_version_of_the_catalogue() -> None:
     (service,) = plan_of(run_spec(services={"kafka": {"version": "4.0"}})).services
     assert service.image == "registry.test/kafka:4.0"

@@ -16,6 +16,7 @@ from seatrial.errors import AlreadyExistsError, ForbiddenError, InvalidError, Un
 from seatrial.inquire import is_culprit
 from seatrial.kube import KubernetesCluster
 from seatrial.naming import RunId
+from seatrial.reconcile import acknowledge
 from seatrial.records import CollectError, End
 from seatrial.status import timestamp
 from tests.builders import (
@@ -33,11 +34,13 @@ from tests.builders import (
     passed,
     plan_of,
     pod,
+    pod_object,
     run_spec,
     running,
     service_pod,
     snapshot_of,
     suite_spec,
+    waiting,
     whole,
 )
 from tests.fake_cluster import FakeCluster, Killed, Write
@@ -335,6 +338,30 @@ class TestError:
         sim.advance(4)
         status = await sim.until("Error")
         assert (status["reason"], "exceeded quota: run" in status["message"]) == ("PodRefused", True)
+
+    async def test_an_application_whose_pod_cannot_be_created(self, sim: Simulation) -> None:
+        sim.start(sim.add(SPEC))
+        sim.node.without = {"Deployment"}
+        await sim.cluster.until(lambda: bool(sim.cluster.of_kind("Deployment")))
+        sim.cluster.refusals["app-5f6b8c7d9"] = "exceeded quota: run"
+        await sim.cluster.until(lambda: "applications" in sim.runs[RUN]._applied)
+        sim.advance(4)
+        status = await sim.until("Error")
+        assert status["reason"] == "PodRefused"
+        assert status["message"] == "no pod could be created for application app: exceeded quota: run"
+
+    async def test_pods_that_never_started_have_no_last_words(self, sim: Simulation) -> None:
+        sim.node.idle = True
+        sim.start(sim.add(SPEC))
+        await sim.cluster.until(lambda: bool(sim.cluster.of_kind("Pod")))
+        for status in (waiting("redis", "InvalidImageName", "bad name"),):
+            item = pod_object("service", "redis", status, phase="Pending")
+            sim.cluster.objects["Pod", NAMESPACE, "redis"] = item
+        sim.cluster.tails["redis"] = "never said"
+        sim.cluster.touch()
+        status = await sim.until("Error")
+        assert status["reason"] == "InvalidImage"
+        assert "never said" not in status["message"]
 
 
 class TestCancelled:
@@ -765,6 +792,24 @@ async def test_a_namespace_that_does_not_go(sim: Simulation) -> None:
     await sim.until_over()
     assert sim.condition("EnvironmentCleaned")["reason"] == "Deleted"
     assert written(sim.cluster, "delete") == [f"delete Namespace {NAMESPACE}"]
+
+
+async def test_a_change_after_the_end_is_acknowledged(sim: Simulation) -> None:
+    """Whoever waits for the generation that was applied last (kstatus) must not wait for ever."""
+    sim.start(sim.add(SPEC))
+    await sim.until_over()
+    await sim.stop()
+    writes = len(sim.cluster.writes)
+    await acknowledge(sim.cluster.body(RUN), sim.cluster)
+    assert len(sim.cluster.writes) == writes  # nothing has changed
+    sim.change(RUN, cancel=True)
+    await acknowledge(sim.cluster.body(RUN), sim.cluster)
+    status = sim.cluster.status(RUN)
+    assert (status["observedGeneration"], status["phase"]) == (2, "Passed")
+    body = sim.cluster.body(RUN)
+    body["metadata"] |= {"generation": 9, "deletionTimestamp": "2025-10-09T09:00:00Z"}
+    await acknowledge(body, sim.cluster)
+    assert sim.cluster.status(RUN)["observedGeneration"] == 2
 
 
 # --- How often the status is written ---------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from seatrial import report
 from seatrial.api import TestRunStatus
 from seatrial.decide import Orders, decide
 from seatrial.errors import ForbiddenError, UnavailableError
-from seatrial.report import Reporter
+from seatrial.report import Reporter, _remove
 from seatrial.status import Moment, project, read_past
 from tests.builders import (
     RUN,
@@ -214,6 +214,11 @@ class TestStatusesOfOtherVersions:
         strange = {"conditions": [{"type": "Ready"}, *self.FINISHED["conditions"]]}
         status = Reporter(RUN, FakeCluster(), self.FINISHED | strange).status
         assert [item.type for item in status.conditions] == ["Finished"]
+
+    def test_a_whole_that_cannot_be_read_is_forgotten(self) -> None:
+        whole = {"phase": "Passed"}
+        _remove(whole, ())
+        assert whole == {}
 
     @pytest.mark.parametrize("nothing", [None, {}])
     def test_of_a_run_that_nobody_has_seen(self, nothing: Any) -> None:

@@ -17,7 +17,16 @@ from seatrial.environment import ComponentState, EnvironmentState
 from seatrial.evidence import ShardEvidence
 from seatrial.records import Attempt, CollectError, CollectSkip
 from seatrial.sizes import stored_size
-from seatrial.status import Moment, mark_cleaned, merge_patch, project, read_past, refuse, timestamp
+from seatrial.status import (
+    Moment,
+    mark_cleaned,
+    merge_patch,
+    observe_generation,
+    project,
+    read_past,
+    refuse,
+    timestamp,
+)
 from seatrial.status.text import cut, seconds_of, spell
 from seatrial.verdict import Judgement, State
 from tests.builders import (
@@ -30,6 +39,7 @@ from tests.builders import (
     finish,
     job,
     opening,
+    over_pod,
     passed,
     plan_of,
     shards_of,
@@ -163,6 +173,15 @@ class TestCourse:
         assert found["SuitesCompleted"] == completed
         assert status.timings.finished == timestamp(T0 + 10)
         assert aspect(status, C.SUCCEEDED).message == status.message
+
+    def test_while_the_last_results_are_read(self) -> None:
+        """Every pod has ended, and one of them has not said its last word yet."""
+        reading = evidence_of(FAR, drained=False)
+        snapshot = snapshot_of(PLAN, pods=(over_pod(code=1),), jobs=(job(),), shards=shards_of(reading))
+        status = look(snapshot)
+        assert status.phase == Phase.COLLECTING
+        assert aspect(status, C.SUITES_COMPLETED).reason == "Collecting"
+        assert states(status)["Reconciling"] == "True"
 
     def test_when_it_is_cut_off(self) -> None:
         snapshot = snapshot_of(PLAN, pods=(suite_pod(),), jobs=(job(),), shards=shards_of(evidence_of(FAR)))
@@ -390,6 +409,7 @@ def test_a_status_is_small_whatever_fails(letter: str, tests: int) -> None:
 def test_a_status_is_small_however_large_the_run_is(letter: str) -> None:
     """As many suites, shards and applications as a spec may have, with the longest names, images and messages."""
     names = [f"{chr(97 + n // 26)}{chr(97 + n % 26)}{'x' * 38}" for n in range(32)]
+    longest = cut(letter * 1024, 1024)
     plan = plan_of(
         {
             "services": {"kafka": {}, "redis": {}, "postgres": {}, "influxdb": {}},
@@ -410,7 +430,7 @@ def test_a_status_is_small_however_large_the_run_is(letter: str) -> None:
             evidence_of(
                 [
                     collected(9_999_999),
-                    CollectError(letter * 1000, letter * 512),
+                    CollectError(longest, letter * 512),
                     end(None, signal=letter * 64, message=letter),
                 ],
                 name,
@@ -483,6 +503,15 @@ def test_after_the_verdict_only_the_environment_changes() -> None:
     assert cleaned.model_dump(exclude=unchanged) == done.model_dump(exclude=unchanged)
     kept = {kind: state for kind, state in states(done).items() if kind != "EnvironmentCleaned"}
     assert kept.items() <= states(cleaned).items()
+
+
+def test_a_later_generation_is_seen_and_changes_nothing() -> None:
+    done = over(*PASSES)
+    seen = observe_generation(done, Moment(T0 + 99, 5))
+    assert seen.observed_generation == 5
+    assert {item.observed_generation for item in seen.conditions} == {5}
+    assert states(seen) == states(done)
+    assert (seen.phase, seen.timings) == (done.phase, done.timings)
 
 
 # --- Patches -------------------------------------------------------------------------------------------------

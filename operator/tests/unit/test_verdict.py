@@ -169,6 +169,8 @@ PYTEST = (
         "suite", "core", running("suite"), shard=0, phase="Failed", reason="Evicted")),
     Ended("refused by the kubelet", [], ERROR, "UnexpectedAdmissionError", "no devices", pod=pod(
         "suite", "core", shard=0, phase="Failed", reason="UnexpectedAdmissionError", message="no devices")),
+    Ended("stopped by the kubelet at its deadline", CRASHED_AFTER_TWO, ERROR, "SuiteTimeout", KEPT, pod=pod(
+        "suite", "core", shard=0, phase="Failed", reason="DeadlineExceeded", message="Pod was active too long")),
     Ended("there is no python3 in the image", [], ERROR, "StartError", 'exec: "python3"', pod=over_pod(
         code=128, reason="StartError", terminated={"message": 'exec: "python3": not found'})),
     Ended("the container was gone before it said how it ended", [], ERROR, "Incomplete", "exit code None", pod=pod(
@@ -217,6 +219,8 @@ JUNIT = (
     Ended("out of memory", told(passed("a")), ERROR, "OOMKilled", pod=over_pod(code=137, reason="OOMKilled")),
     Ended("evicted", told(passed("a")), ERROR, "Evicted", pod=pod(
         "suite", "core", shard=0, phase="Failed", reason="Evicted")),
+    Ended("stopped by the kubelet at its deadline", told(passed("a")), ERROR, "SuiteTimeout", pod=pod(
+        "suite", "core", shard=0, phase="Failed", reason="DeadlineExceeded")),
     Ended("its command is not in the image", [], ERROR, "StartError", "no such file", pod=over_pod(
         code=128, reason="StartError", terminated={"message": "no such file"})),
     Ended("its command is not in the image, as Docker says it", [], ERROR, "StartError", pod=over_pod(
