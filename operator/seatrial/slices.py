@@ -10,7 +10,7 @@ from seatrial.api.results import MAX_EVENT_CHARACTERS, MAX_SLICE_EVENTS, MAX_SLI
 from seatrial.api.status import Outcome
 from seatrial.evidence import ShardEvidence
 from seatrial.naming import RUN_UID_LABEL, RunId, run_labels, slice_name
-from seatrial.records import Attempt, End, Record, clip, dump_object, dump_record, load_object, parse_record
+from seatrial.records import Attempt, Record, clip, dump_object, dump_record, load_object, parse_record
 from seatrial.sizes import stored_size
 
 if TYPE_CHECKING:
@@ -188,17 +188,13 @@ def _number(run: RunId, item: Object) -> int | None:
 
 
 def _records(spec: Object) -> list[Record] | None:
-    """The records of a slice; None when it cannot be read. `end` comes last: it closes the shard."""
+    """The records of a slice, or None when it cannot be read. Their order among tests and others does not matter."""
     events = [parse_record(event.encode()) for event in spec.get("events") or ()]
     try:
         tests = [_as_record(TestResult.model_validate(test)) for test in spec.get("tests") or ()]
     except ValueError:
         return None
-    return [
-        *(event for event in events if not isinstance(event, End)),
-        *tests,
-        *(event for event in events if isinstance(event, End)),
-    ]
+    return [*events, *tests]
 
 
 def _as_record(result: TestResult) -> Attempt:
