@@ -204,7 +204,7 @@ async def delete(body: kopf.Body, uid: str, memo: Any, **_: Any) -> None:
     await run.delete()
 
 
-@kopf.on.probe(id="runs")
+@kopf.on.probe(id="runs", errors=kopf.ErrorsMode.PERMANENT)
 async def probe_runs(memo: Any, **_: Any) -> int:
     """Fail the liveness probe when an active run has not been looked at for minutes."""
     now = time.monotonic()

@@ -180,6 +180,25 @@ def test_the_operator_killed_in_the_middle(tenant: Tenant) -> None:
     tenant.cleaned("killed")
 
 
+def test_an_environment_without_a_run_is_swept(tenant: Tenant) -> None:
+    """Its TestRun was deleted while no operator looked; the next one to start finds it."""
+    name = f"seatrial-orphan-{tenant.namespace}"
+    labels = {
+        "app.kubernetes.io/managed-by": "seatrial",
+        "seatrial.dev/run-uid": "00000000-0000-0000-0000-000000000000",
+    }
+    annotations = {"seatrial.dev/run-namespace": tenant.namespace}
+    tenant.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "labels": labels, "annotations": annotations},
+        }
+    )
+    kubectl("delete", "pods", "-n", OPERATOR_NAMESPACE, "--all", "--grace-period=1")
+    eventually("the orphan is gone", lambda: get("namespace", name) is None)
+
+
 def test_a_secret_needs_a_grant(tenant: Tenant) -> None:
     kubectl("create", "secret", "generic", "api-key", "-n", tenant.namespace, "--from-literal=key=k-123")
     tenant.tests("secret", "import os\ndef test_key(): assert os.environ['API_KEY'] == 'k-123'\n")
