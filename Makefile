@@ -26,10 +26,6 @@ demo: cluster images install $(VENV)/.installed ## Boot a cluster, install the o
 test: lint type contract crd-check install ## Run every test, from lint to end to end on a real cluster
 	@$(BIN)/pytest -q $(if $(filter kind,$(CLUSTER)),-m "not node")
 
-.PHONY: bench
-bench: install ## Measure latency from outside, in the cluster
-	@$(BIN)/python -m bench.latency
-
 ##@ Checks without a cluster
 
 .PHONY: check
@@ -96,6 +92,10 @@ install: images ## Install the operator with its chart
 .PHONY: uninstall
 uninstall: ## Remove the operator; the TestRuns stay
 	@$(HELM) uninstall seatrial --namespace $(NAMESPACE) --wait
+
+.PHONY: bench
+bench: install ## Measure latency from outside, in the cluster
+	@$(BIN)/python -m bench.latency
 
 ##@ Set-up
 
