@@ -113,6 +113,12 @@ def test_a_time_that_is_none_is_ignored(number: str) -> None:
     assert fold(f'{{"t": "started", "at": {number}}}'.encode()).started_at is None
 
 
+@pytest.mark.parametrize("said", ['"seconds": 0', '"seconds": 0.0', '"seconds": "soon"', '"other": 1'])
+def test_ready_at_once_is_ready(said: str) -> None:
+    line = f'{{"t": "ready", "kind": "service", "name": "redis", {said}}}'
+    assert fold(line.encode()).services["redis"].ready_after == 0.0
+
+
 def test_a_time_is_bounded() -> None:
     line = b'{"t": "ready", "kind": "service", "name": "redis", "seconds": 1' + b"0" * 400 + b"}"
     assert fold(line).services["redis"].ready_after == 1e12

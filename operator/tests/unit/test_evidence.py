@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from seatrial import evidence as module
 from seatrial.api.status import Outcome
-from seatrial.evidence import ShardEvidence
+from seatrial.evidence import ShardEvidence, TestState
 from seatrial.records import (
     OUTCOMES,
     Attempt,
@@ -124,6 +124,32 @@ def test_modules_are_told_apart_from_tests() -> None:
     assert evidence.errors == 1
     assert [failure.message for failure in evidence.failures] == ["ImportError: x"]
     assert evidence.count(Outcome.SKIPPED) == 0
+
+
+def test_a_module_is_shown_like_a_test() -> None:
+    evidence = evidence_of([CollectError("a.py", "boom"), CollectSkip("b.py", "no kafka", "b.py:1")])
+    assert evidence.collect_errors["a.py"] == TestState(
+        "a.py", Outcome.ERROR, attempts=1, duration=0.0, flaky=False, final=True, message="boom"
+    )
+    assert evidence.module_skips["b.py"] == TestState(
+        "b.py",
+        Outcome.SKIPPED,
+        attempts=1,
+        duration=0.0,
+        flaky=False,
+        final=True,
+        message="no kafka",
+        location="b.py:1",
+    )
+
+
+def test_attempts_count_from_one() -> None:
+    assert evidence_of([passed("a", attempt=0)]).tests["a"].attempts == 1
+
+
+def test_a_second_end_is_none() -> None:
+    evidence = evidence_of([*whole(passed("a")), end()])
+    assert evidence.lost == "there is a second end marker"
 
 
 def test_the_same_name_twice_is_two_tests() -> None:

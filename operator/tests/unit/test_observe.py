@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from seatrial.observe import Snapshot, seconds, view_jobs, view_pod, view_pods
+from seatrial.observe import ContainerView, Snapshot, seconds, view_jobs, view_pod, view_pods
 from tests.builders import (
     RUN,
     T0,
@@ -81,6 +81,19 @@ def test_between_two_attempts_the_last_state_tells_how_it_ended() -> None:
     container = view_pod(pod_object("application", "app", status)).main
     assert container is not None
     assert (container.restarts, container.exit_code, container.waiting_reason) == (2, 3, "CrashLoopBackOff")
+
+
+def test_a_container_that_was_never_restarted_has_no_last_state() -> None:
+    status = waiting("app", "ContainerCreating")
+    status["lastState"] = {"terminated": {"exitCode": 3}}
+    container = view_pod(pod_object("application", "app", status)).main
+    assert container is not None
+    assert not container.terminated
+
+
+def test_a_container_of_which_little_is_said() -> None:
+    (container,) = view_pod(pod_object("application", "app", {"name": "app"})).containers
+    assert container == ContainerView("app", "", running=False, ready=False, restarts=0)
 
 
 def test_a_container_that_runs_again_has_not_ended() -> None:

@@ -68,6 +68,8 @@ PYTEST = (
           "1 of 2 tests failed; the first is b: assert 1 == 2"),
     Ended("fails in set-up", whole(Attempt("a", "error", message="no fixture"), rc=1), FAILED, "TestsFailed",
           "1 of 1 tests failed; the first is a: no fixture"),
+    Ended("fails in several ways", whole(failed("a"), Attempt("b", "error"), passed("c"), rc=1), FAILED, "TestsFailed",
+          "2 of 3 tests failed; the first is a"),
     Ended("fails without a word", whole(failed("b", message=""), rc=1), FAILED, "TestsFailed", "the first is b"),
     Ended("fails at the last attempt", whole(failed("a", final=False), failed("a", attempt=2), rc=1), FAILED,
           "TestsFailed"),
@@ -179,7 +181,15 @@ PYTEST = (
         "suite", "core", shard=0, phase="Failed")),
     Ended("a pytest exit code without an end marker", CRASHED_AFTER_TWO, ERROR, "Incomplete", "exit code 1",
           pod=over_pod(code=1)),
+    Ended("an exit code without an end marker that is none of pytest's", CRASHED_AFTER_TWO, ERROR, "SuiteCrashed",
+          "exit code 6; 2 of 5", pod=over_pod(code=6)),
+    *(
+        Ended(f"exit code {code} without an end marker", CRASHED_AFTER_TWO, ERROR, "Incomplete", f"exit code {code}",
+              pod=over_pod(code=code))
+        for code in (0, 2, 3, 4, 5)
+    ),
     # --- shards
+    Ended("the only shard without tests", whole(rc=5, total=3), ERROR, "NoTestsCollected"),
     Ended("a shard without tests", whole(rc=5, total=3), PASSED, shards=4),
     Ended("a shard without tests, and none in the others", whole(rc=5, total=0), ERROR, "NoTestsCollected", shards=4),
 )  # fmt: skip
@@ -195,6 +205,8 @@ JUNIT = (
     Ended("fails", told(passed("a"), failed("b")), FAILED, "TestsFailed", "1 of 2 tests failed; the first is b",
           pod=over_pod(code=1)),
     Ended("fails with an exit code of its own", told(failed("a")), FAILED, "TestsFailed", pod=over_pod(code=42)),
+    Ended("fails in several ways", told(failed("a"), Attempt("b", "error"), passed("c")), FAILED, "TestsFailed",
+          "2 of 3 tests failed; the first is a", pod=over_pod(code=1)),
     Ended("fails and says 0", told(failed("a")), FAILED, "TestsFailed", pod=over_pod(code=0)),
     Ended("a whole suite failed", [CollectError("suite", "boom"), *told(passed("a"))], FAILED, "TestsFailed",
           "suite: boom",
