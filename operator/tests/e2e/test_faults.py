@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+
+from seatrial.naming import RunId, run_namespace
 
 from .kubectl import OPERATOR_NAMESPACE, condition, eventually, get, items, kubectl
 
@@ -182,11 +185,9 @@ def test_the_operator_killed_in_the_middle(tenant: Tenant) -> None:
 
 def test_an_environment_without_a_run_is_swept(tenant: Tenant) -> None:
     """Its TestRun was deleted while no operator looked; the next one to start finds it."""
-    name = f"seatrial-orphan-{tenant.namespace}"
-    labels = {
-        "app.kubernetes.io/managed-by": "seatrial",
-        "seatrial.dev/run-uid": "00000000-0000-0000-0000-000000000000",
-    }
+    uid = str(uuid.uuid4())
+    name = run_namespace(RunId("orphan", tenant.namespace, uid))
+    labels = {"app.kubernetes.io/managed-by": "seatrial", "seatrial.dev/run-uid": uid}
     annotations = {"seatrial.dev/run-namespace": tenant.namespace}
     tenant.apply(
         {
