@@ -115,6 +115,12 @@ class TestCourse:
         assert (suspended.phase, suspended.reason) == (Phase.PENDING, "Suspended")
         assert aspect(suspended, C.FINISHED).reason == "Suspended"
 
+    def test_cancelled_before_anything_exists(self) -> None:
+        snapshot = snapshot_of(PLAN, environment=EnvironmentState(), namespace_exists=False, namespace_seen=False)
+        status = look(replace(snapshot, pods=()), orders=Orders(cancel=True))
+        assert (status.phase, status.namespace, status.timings.started) == (Phase.CANCELLED, None, None)
+        assert (status.summary.total, status.duration) == (0, "")
+
     def test_while_the_environment_starts(self) -> None:
         waiting = replace(CLOSED, services={"redis": ComponentState(message="connection refused")})
         status = look(snapshot_of(PLAN, environment=waiting))
@@ -291,6 +297,10 @@ class TestReadPast:
         assert past.ready == {"redis"}
         assert past.suites["core"].judgement.state is State.PASSED
 
+    @pytest.mark.parametrize("records", [FAR, FAILS, CRASHES], ids=["running", "failed", "error"])
+    def test_only_a_pass_has_passed(self, records: list[Any]) -> None:
+        assert not read_past(over(*records)).passed
+
     def test_of_a_run_that_nobody_has_seen(self) -> None:
         assert read_past(TestRunStatus()) == Past()
 
@@ -369,8 +379,11 @@ class TestCounts:
         many = over(*whole(*(passed(f"t{n}") for n in range(501))))
         assert (many.tests, many.tests_truncated, many.passed) == ([], True, "501/501")
         long = over(*whole(*(passed("x" * 1000 + str(n)) for n in range(400))))
-        assert 0 < len(long.tests) < 400
+        assert len(long.tests) == 60_000 // 1096  # every write sends them all
         assert long.tests_truncated
+        modules = [CollectSkip(f"m{n}.py") for n in range(2)]
+        both = over(*opening(), *modules, collected(499), *(passed(f"t{n}") for n in range(499)))
+        assert both.tests_truncated
 
     def test_a_test_that_is_tried_again_is_not_among_them(self) -> None:
         assert over(*FAR, failed("a", final=False)).tests == []
@@ -379,6 +392,11 @@ class TestCounts:
         status = over(*whole(*(failed(f"t{n}") for n in range(60)), rc=1))
         assert [failure.id for failure in status.failures] == [f"t{n}" for n in range(50)]
         assert status.summary.failed == 60
+        plan = plan_of({"suites": [suite_spec(shards=2)]})
+        parts = [evidence_of(whole(*(failed(f"t{n}.{k}") for k in range(40)), rc=1, total=80), shard=n) for n in (0, 1)]
+        both = look(snapshot_of(plan, shards=shards_of(*parts), jobs=(job(),)), plan=plan)
+        assert len(both.failures) == 50
+        assert both.summary.failed == 80
 
 
 # --- Size (the status is kept in etcd in every revision, and sent to every watcher) ---------------------------------
