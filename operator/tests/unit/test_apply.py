@@ -140,6 +140,13 @@ async def test_what_outweighs_an_api_server_that_cannot_answer(cluster: FakeClus
             await carry_out(cluster, PLAN, STEPS)
 
 
+@pytest.mark.parametrize("other", ["Service redis", "Deployment app"], ids=["same step", "another step"])
+async def test_a_defect_outweighs_a_refusal(cluster: FakeCluster, other: str) -> None:
+    cluster.before = failing({"Pod redis": InvalidError("a"), other: ZeroDivisionError("a defect")})
+    with pytest.raises(ZeroDivisionError):
+        await carry_out(cluster, PLAN, STEPS)
+
+
 async def test_an_api_server_that_cannot_answer_is_asked_again(cluster: FakeCluster) -> None:
     cluster.before = failing({"Pod redis": UnavailableError("503")})
     with pytest.raises(UnavailableError):

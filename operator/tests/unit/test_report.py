@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from seatrial import report
+from seatrial import metrics, report
 from seatrial.api import TestRunStatus
 from seatrial.decide import Orders, decide
+from seatrial.environment import EnvironmentState
 from seatrial.errors import ForbiddenError, UnavailableError
 from seatrial.report import Reporter, _remove
 from seatrial.status import Moment, project, read_past
@@ -145,6 +146,17 @@ class TestWrite:
 
 
 class TestEvents:
+    async def test_only_what_has_come_true_is_told(self, cluster: FakeCluster) -> None:
+        teller = reporter(cluster)
+        snapshot = snapshot_of(PLAN, environment=EnvironmentState(started_at=T0))
+        decision = decide(PLAN, snapshot, read_past(teller.status), Orders(), T0)
+        await teller.progress(project(PLAN, snapshot, decision, teller.status, Moment(T0, 1)), T0)
+        assert [reason for reason, _ in cluster.events] == ["Accepted"]
+        before = samples()
+        await teller.progress(running(teller.status, T0 + 7), T0 + 7)
+        assert [reason for reason, _ in cluster.events] == ["Accepted", "EnvironmentReady"]
+        assert samples() == (before[0] + 1, before[1] + 7)
+
     async def test_one_that_is_refused_is_lost(self, cluster: FakeCluster, caplog: pytest.LogCaptureFixture) -> None:
         cluster.before = once(ForbiddenError("no right"))
         await reporter(cluster).announce("Accepted", "fine")
@@ -158,6 +170,13 @@ class TestEvents:
         again = reporter(cluster)  # an operator that was restarted
         await again.progress(running(again.status, T0 + 9, 9), T0 + 9)
         assert len(cluster.events) == 2
+
+
+def samples() -> tuple[float, float]:
+    """Count and sum of the times until the environment was ready."""
+    (metric,) = metrics.ENVIRONMENT_SECONDS.collect()
+    values = {sample.name.rpartition("_")[2]: sample.value for sample in metric.samples}
+    return values["count"], values["sum"]
 
 
 def once(error: Exception) -> Callable[[int, Write], None]:
