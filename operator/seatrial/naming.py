@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 GROUP = "seatrial.dev"
@@ -29,6 +30,8 @@ SUITE_CONTAINER = "suite"
 RELAY_CONTAINER = "relay"
 
 MAX_LABEL = 63
+_HASHED = re.compile(r".*-[0-9a-f]{8}")
+"""A name that could be one of ours, cut. It is hashed too, so that nobody can make two names the same."""
 
 
 @dataclass(frozen=True)
@@ -48,23 +51,21 @@ def digest(text: str, length: int = 10) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
-def shorten(text: str, limit: int = MAX_LABEL) -> str:
-    """Cut a name to `limit` characters; a hash of the whole keeps different names different."""
-    if len(text) <= limit:
-        return text
-    return f"{text[: limit - 9].rstrip('-._')}-{digest(text, 8)}"
-
-
 def as_label(text: str, limit: int = MAX_LABEL) -> str:
-    """Turn an object's name (dots, up to 253 characters) into a DNS label."""
-    if "." not in text:
-        return shorten(text, limit)
+    """Turn an object's name (dots, up to 253 characters) into a DNS label; a hash keeps different names different."""
+    if "." not in text and len(text) <= limit and not _HASHED.fullmatch(text):
+        return text
     return f"{text.replace('.', '-')[: limit - 9].rstrip('-')}-{digest(text, 8)}"
 
 
 def run_namespace(run: RunId) -> str:
     """The namespace of a run's environment: unique by uid, readable by name."""
     return f"seatrial-{as_label(run.name, 43)}-{digest(run.uid)}"
+
+
+def is_environment_of(namespace: str, uid: str) -> bool:
+    """Whether a namespace has the name of a run's environment: anybody can put a run's uid into a label."""
+    return namespace.startswith("seatrial-") and namespace.endswith(f"-{digest(uid)}")
 
 
 def suite_job(suite: str) -> str:
@@ -90,3 +91,8 @@ def run_labels(run: RunId) -> dict[str, str]:
 
 def component_labels(run: RunId, component: str, name: str) -> dict[str, str]:
     return {**run_labels(run), COMPONENT_LABEL: component, NAME_LABEL: name}
+
+
+def event_name(run: RunId, reason: str, message: str) -> str:
+    """Name of an Event: the same for the same news."""
+    return f"{run.name[:200].rstrip('-.')}.{digest(f'{run.uid} {reason} {message}')}"

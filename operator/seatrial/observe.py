@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, RELAY_CONTAINER, RUN_UID_LABEL, SHARD_LABEL, SUITE_CONTAINER
+from seatrial.naming import (
+    COMPONENT_LABEL,
+    NAME_LABEL,
+    RELAY_CONTAINER,
+    RUN_UID_LABEL,
+    SHARD_LABEL,
+    SUITE_CONTAINER,
+    is_environment_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -139,7 +147,7 @@ def seconds(timestamp: str | None) -> float:
 
 def view_pods(pods: Iterable[Object], uid: str) -> tuple[PodView, ...]:
     """The run's pods, oldest first."""
-    mine = (pod for pod in pods if _labels(pod).get(RUN_UID_LABEL) == uid)
+    mine = (pod for pod in pods if _is_of(pod, uid))
     return tuple(sorted((view_pod(pod) for pod in mine), key=lambda pod: (pod.created_at, pod.name)))
 
 
@@ -191,7 +199,7 @@ def _view_container(status: Object) -> ContainerView:
 
 def view_jobs(jobs: Iterable[Object], uid: str) -> tuple[JobView, ...]:
     """The run's Jobs."""
-    return tuple(_view_job(job) for job in jobs if _labels(job).get(RUN_UID_LABEL) == uid)
+    return tuple(_view_job(job) for job in jobs if _is_of(job, uid))
 
 
 def _view_job(job: Object) -> JobView:
@@ -211,6 +219,11 @@ def _view_job(job: Object) -> JobView:
         failed_message=failed.get("message", ""),
         deleted="deletionTimestamp" in job["metadata"],
     )
+
+
+def _is_of(item: Object, uid: str) -> bool:
+    """Whether an object is of a run: anybody can put its uid into a label, in a namespace of their own."""
+    return _labels(item).get(RUN_UID_LABEL) == uid and is_environment_of(item["metadata"].get("namespace", ""), uid)
 
 
 def _labels(item: Object) -> Mapping[str, str]:

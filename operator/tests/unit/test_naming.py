@@ -17,9 +17,9 @@ from seatrial.naming import (
     copied_config_map,
     copied_secret,
     digest,
+    is_environment_of,
     run_labels,
     run_namespace,
-    shorten,
     slice_name,
     suite_job,
 )
@@ -117,15 +117,34 @@ def test_a_job_leaves_room_for_its_pods(suite: str) -> None:
         ("abcdefghij", 10, "abcdefghij"),
         ("abcdefghijk", 10, f"a-{digest('abcdefghijk', 8)}"),
         ("ab-----------", 12, f"ab-{digest('ab-----------', 8)}"),
+        ("a.b", 63, f"a-b-{digest('a.b', 8)}"),
+        ("a-b", 63, "a-b"),
+        ("a-0123456", 63, "a-0123456"),
+        ("a-01234567", 63, f"a-01234567-{digest('a-01234567', 8)}"),  # it could be the label of another name
     ],
 )
-def test_shorten(text: str, limit: int, expected: str) -> None:
-    assert shorten(text, limit) == expected
+def test_as_label(text: str, limit: int, expected: str) -> None:
+    assert as_label(text, limit) == expected
 
 
-def test_a_name_with_dots_becomes_a_label_of_its_own() -> None:
-    assert as_label("a.b") == f"a-b-{digest('a.b', 8)}"
-    assert as_label("a-b") == "a-b"
+def test_nobody_can_give_an_object_the_name_of_anothers_copy() -> None:
+    theirs = copied_config_map("a.b")
+    assert copied_config_map(theirs.removeprefix("configmap-")) != theirs
+
+
+@pytest.mark.parametrize(
+    ("namespace", "ours"),
+    [
+        (f"seatrial-orders-{digest('u')}", True),
+        (f"seatrial-anything-{digest('u')}", True),
+        (f"seatrial-orders-{digest('v')}", False),
+        (f"orders-{digest('u')}", False),
+        (f"seatrial-orders-{digest('u')}-2", False),
+        ("team-a", False),
+    ],
+)
+def test_whose_environment_a_namespace_is(namespace: str, ours: bool) -> None:  # noqa: FBT001
+    assert is_environment_of(namespace, "u") is ours
 
 
 def test_a_run_is_spoken_of_by_its_name() -> None:
