@@ -66,7 +66,24 @@ class Api:
         query: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
     ) -> Object:
-        """One request. Raises ApiError."""
+        """One request and the JSON of its answer. Raises ApiError."""
+        text = await self._text(method, path, body, content_type=content_type, query=query, headers=headers)
+        return json.loads(text) if text else {}
+
+    async def text(self, path: str, query: dict[str, str]) -> str:
+        """Read what is no JSON, such as a log. Raises ApiError."""
+        return await self._text("GET", path, query=query)
+
+    async def _text(
+        self,
+        method: str,
+        path: str,
+        body: Object | None = None,
+        *,
+        content_type: str = "application/json",
+        query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> str:
         data = None if body is None else json.dumps(body).encode()
         sent = {"Content-Type": content_type, "Accept": "application/json"} | (headers or {})
         pauses = iter(RETRY_SECONDS)
@@ -78,7 +95,7 @@ class Api:
                 ) as response:
                     text = await response.text()
                     if response.status < 400:  # noqa: PLR2004  (success)
-                        return json.loads(text) if text else {}
+                        return text
                     error = ApiError(response.status, f"{method} {path}: {_message(text)}")
             except (aiohttp.ClientError, TimeoutError, OSError) as problem:
                 error = ApiError(0, f"{method} {path}: {problem!r}")

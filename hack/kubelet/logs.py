@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -66,17 +67,18 @@ def application(find: Callable[[str, str], Pod | None]) -> web.Application:
         left = int(query.get("limitBytes", "0")) or None
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         await response.prepare(request)
-        while left is None or left > 0:
-            lines, position = log.lines[position:], len(log.lines)
-            if lines:
-                data = b"".join(lines)[:left]
-                left = None if left is None else left - len(data)
-                await response.write(data)
-            elif log.closed or query.get("follow") != "true":
-                break
-            else:
-                await log.changed()
-        await response.write_eof()
+        with contextlib.suppress(ConnectionResetError):  # whoever followed the log has gone
+            while left is None or left > 0:
+                lines, position = log.lines[position:], len(log.lines)
+                if lines:
+                    data = b"".join(lines)[:left]
+                    left = None if left is None else left - len(data)
+                    await response.write(data)
+                elif log.closed or query.get("follow") != "true":
+                    break
+                else:
+                    await log.changed()
+            await response.write_eof()
         return response
 
     served = web.Application()

@@ -1,4 +1,4 @@
-"""Where the API server can reach a program on this machine, and how that program reaches the API server directly."""
+"""Where the API server can reach a program on this machine."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import json
 import os
 import socket
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import aiohttp
 import yaml
@@ -23,67 +22,63 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CLONE_NEWNET = 0x40000000
-OWN_NAMESPACE = "/proc/self/ns/net"
+OWN_NAMESPACE = Path("/proc/self/ns/net")
+KIND_CLUSTER = f"kind-{kind.NAME}"
 
 
-@dataclass(frozen=True)
-class Network:
-    """The way between us and an API server."""
-
-    address: str
-    """At which the API server reaches us."""
-    namespace: str | None = None
-    """The network namespace that we have to be in for that; None for our own."""
-
-    def listener(self) -> socket.socket:
-        """A listening socket on a free port; a socket belongs for ever to the namespace that it was made in."""
-        with _inside(self.namespace):
-            made = socket.create_server(("0.0.0.0" if self.namespace is None else self.address, 0), backlog=1024)  # noqa: S104
-        made.setblocking(False)  # noqa: FBT003  (its only parameter)
-        return made
-
-
-def find_network(kubeconfig: Path) -> Network:
-    """How the cluster of a kubeconfig is reached: its node's network namespace, or kind's bridge."""
+def listen(kubeconfig: Path) -> tuple[str, socket.socket]:
+    """An address that the API server reaches, and a socket that listens there on a free port."""
     cluster = str(yaml.safe_load(kubeconfig.read_text())["clusters"][0]["name"])
-    if cluster == f"kind-{kind.NAME}":
-        inspected = subprocess.run(
-            ["docker", "network", "inspect", "kind"], check=True, capture_output=True, text=True
-        ).stdout
-        configs = json.loads(inspected)[0]["IPAM"]["Config"]
-        return Network(next(item["Gateway"] for item in configs if "." in item.get("Gateway", "")))
-    own = Path(OWN_NAMESPACE).readlink()
-    for root in cgroups.hierarchies().roots:
-        members = root / cluster / cgroups.NODE_CHILD / "cgroup.procs"
-        with contextlib.suppress(OSError):
-            for pid in members.read_text().split():
-                namespace = f"/proc/{pid}/ns/net"
-                with contextlib.suppress(OSError):
-                    if Path(namespace).readlink() != own:
-                        return Network(NODE_ADDRESS, namespace)
-    raise SystemExit(
-        f"{kubeconfig}: the cluster {cluster} is neither kind-{kind.NAME} nor a running cluster of hack.cluster on "
-        "this machine, so its API server could not reach the stand-in; start one: make cluster"
-    )
+    if cluster == KIND_CLUSTER:
+        address = _bridge_address()
+        made = socket.create_server((address, 0), backlog=1024)
+    else:
+        address = NODE_ADDRESS
+        # A socket belongs for ever to the network namespace that it was made in.
+        with inside(cluster):
+            made = socket.create_server((address, 0), backlog=1024)
+    made.setblocking(False)  # noqa: FBT003  (its only parameter)
+    return address, made
+
+
+def _bridge_address() -> str:
+    """Address of this machine on the network of kind's containers."""
+    command = ["docker", "network", "inspect", "kind"]
+    inspected = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    configs = json.loads(inspected)[0]["IPAM"]["Config"]
+    return next(str(item["Gateway"]) for item in configs if "." in item.get("Gateway", ""))
 
 
 @contextlib.contextmanager
-def _inside(namespace: str | None) -> Iterator[None]:
-    """Make sockets in another network namespace; only the calling thread is moved, and back."""
-    if namespace is None:
-        yield
-        return
-    with Path(OWN_NAMESPACE).open() as own, Path(namespace).open() as other:
-        _enter(other.fileno())
+def inside(cluster: str) -> Iterator[None]:
+    """Be in the network namespace of a cluster of hack.cluster; only the calling thread is moved, and back."""
+    with OWN_NAMESPACE.open() as own, node_namespace(cluster) as other:
+        _enter(other)
         try:
             yield
         finally:
-            _enter(own.fileno())
+            _enter(own)
 
 
-def _enter(descriptor: int) -> None:
+def node_namespace(cluster: str) -> IO[str]:
+    """The network namespace of a running cluster's node."""
+    own = OWN_NAMESPACE.readlink()
+    for root in cgroups.hierarchies().roots:
+        with contextlib.suppress(OSError):
+            for pid in (root / cluster / cgroups.NODE_CHILD / "cgroup.procs").read_text().split():
+                path = Path(f"/proc/{pid}/ns/net")
+                with contextlib.suppress(OSError):  # some processes of the node are short
+                    if path.readlink() != own:
+                        return path.open()
+    raise OSError(
+        f"the cluster {cluster} is neither {KIND_CLUSTER} nor a running cluster of hack.cluster on this machine, so "
+        "its API server could not reach the stand-in; start one: make cluster"
+    )
+
+
+def _enter(namespace: IO[str]) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(descriptor, CLONE_NEWNET):
+    if libc.setns(namespace.fileno(), CLONE_NEWNET):
         code = ctypes.get_errno()
         raise OSError(code, f"setns: {os.strerror(code)}; the stand-in has to be run by root")
 

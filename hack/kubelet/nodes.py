@@ -16,6 +16,7 @@ NODES = "/api/v1/nodes"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 LABEL = "seatrial.dev/stand-in"
 CORDONED = "seatrial.dev/cordoned-by-stand-in"
+TAINT = {"key": LABEL, "value": "true", "effect": "NoSchedule"}
 RENEW_SECONDS = 8
 LEASE_SECONDS = 40
 
@@ -27,10 +28,11 @@ def now(*, micro: bool = False) -> str:
 class Nodes:
     """The stand-in's nodes."""
 
-    def __init__(self, api: Api, names: list[str], pods_per_node: int) -> None:
+    def __init__(self, api: Api, names: list[str], pods_per_node: int, taints: list[Object]) -> None:
         self.names = names
         self._api = api
         self._pods = pods_per_node
+        self._taints = taints
 
     async def register(self, address: str, port: int) -> None:
         """Create the nodes anew, whatever a killed stand-in has left, and wait until pods may be bound to them."""
@@ -39,7 +41,7 @@ class Nodes:
             await self._api.call("POST", NODES, self._body(name, address, port))
             await self._api.call("POST", LEASES, {**_lease(name), "kind": "Lease"})
             # Admission gives each new node this taint; the node lifecycle controller would take it away a little later.
-            await self._api.call("PATCH", f"{NODES}/{name}", {"spec": {"taints": None}}, content_type=MERGE)
+            await self._api.call("PATCH", f"{NODES}/{name}", {"spec": {"taints": self._taints}}, content_type=MERGE)
 
     async def renew(self) -> None:
         """Keep the nodes Ready, for ever."""

@@ -23,7 +23,9 @@ async def serving_context(api: Api, node: str, address: str) -> ssl.SSLContext:
         key, certificate = Path(folder) / "key", Path(folder) / "certificate"
         subject = ("-subj", f"/O=system:nodes/CN=system:node:{node}", "-addext", f"subjectAltName=IP:{address}")
         curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-keyout", str(key))
-        made = await asyncio.create_subprocess_exec("openssl", "req", "-new", *curve, *subject, stdout=subprocess.PIPE)
+        made = await asyncio.create_subprocess_exec(
+            "openssl", "req", "-new", *curve, *subject, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         request, _ = await made.communicate()
         certificate.write_bytes(await _sign(api, node, request))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

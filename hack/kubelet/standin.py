@@ -7,14 +7,14 @@ import contextlib
 import ipaddress
 import logging
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 
 from hack.kubelet.client import CONNECTIONS, Api, ApiError
 from hack.kubelet.logs import application
-from hack.kubelet.network import connector, find_network
-from hack.kubelet.nodes import Nodes
+from hack.kubelet.network import connector, listen
+from hack.kubelet.nodes import TAINT, Nodes
 from hack.kubelet.pods import Pod
 from hack.kubelet.roles import Scene, play
 from hack.kubelet.script import Script, ScriptError, script_of
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 PODS = "/api/v1/pods"
 WAIT_SECONDS = 30.0
 POD_ADDRESSES = ipaddress.ip_network("10.245.0.0/16")
@@ -37,23 +38,28 @@ POD_ADDRESSES = ipaddress.ip_network("10.245.0.0/16")
 
 
 class StandIn:
-    """Plays the kubelet for every pod that is bound to its nodes."""
+    """Plays the kubelet for every pod that is bound to its nodes.
+
+    All other nodes are cordoned meanwhile. With `cordon_others=False` they are left alone, and only pods that tolerate
+    `nodes.TAINT` and select `nodes.LABEL` are played.
+    """
 
     def __init__(
         self,
         kubeconfig: Path,
         *,
+        name: str = "stand-in",
         nodes: int = 1,
         pods_per_node: int = 2000,
         script: Callable[[Object], Script | None] | None = None,
         cordon_others: bool = True,
     ) -> None:
+        self.nodes = [f"{name}-{number}" for number in range(nodes)]
         self.pods: dict[tuple[str, str], Pod] = {}
         """What is played now, by namespace and name."""
         self.started: list[tuple[str, str]] = []
         """Every pod that was ever taken up, in order."""
         self._kubeconfig = kubeconfig
-        self._names = [f"stand-in-{number}" for number in range(nodes)]
         self._pods_per_node = pods_per_node
         self._script = script or (lambda _: None)
         self._cordon = cordon_others
@@ -79,24 +85,24 @@ class StandIn:
         await self._stack.aclose()
 
     async def _start(self) -> None:
-        network = find_network(self._kubeconfig)
+        address, listener = listen(self._kubeconfig)
+        self._stack.callback(listener.close)
         self._api = await self._stack.enter_async_context(Api(self._kubeconfig, connector(CONNECTIONS)))
         watches = await self._stack.enter_async_context(Api(self._kubeconfig, connector(0)))
-        nodes = Nodes(self._api, self._names, self._pods_per_node)
-        context = await serving_context(self._api, self._names[0], network.address)
+        nodes = Nodes(self._api, self.nodes, self._pods_per_node, [] if self._cordon else [TAINT])
+        context = await serving_context(self._api, self.nodes[0], address)
         runner = web.AppRunner(application(lambda *key: self.pods.get(key)), access_log=None, shutdown_timeout=1)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
-        listener = network.listener()
         await web.SockSite(runner, listener, ssl_context=context).start()
         self._stack.push_async_callback(self._stop)
         if self._cordon:
             self._stack.push_async_callback(nodes.uncordon_others)
             await nodes.cordon_others()
         self._stack.push_async_callback(nodes.remove)
-        await nodes.register(network.address, listener.getsockname()[1])
+        await nodes.register(address, listener.getsockname()[1])
         self._spawn(nodes.renew())
-        for name in self._names:
+        for name in self.nodes:
             self._spawn(self._watch(watches, name))
 
     async def _stop(self) -> None:
@@ -121,16 +127,25 @@ class StandIn:
             lambda pod: (pod.namespace, pod.component, pod.role, pod.shard) == wanted,
         )
 
+    async def gone(self, namespace: str, name: str) -> None:
+        """Wait until a pod is not played any more. Raises TimeoutError."""
+        await self._until(f"the end of pod {namespace}/{name}", lambda: (namespace, name) not in self.pods)
+
     async def _find(self, what: str, matches: Callable[[Pod], bool]) -> Pod:
+        def found() -> Pod | None:
+            return next((pod for pod in self.pods.values() if matches(pod)), None)
+
+        return await self._until(what, found)
+
+    async def _until(self, what: str, condition: Callable[[], T | None]) -> T:
         try:
             async with asyncio.timeout(WAIT_SECONDS), self._changed:
-                while True:
-                    if found := next((pod for pod in self.pods.values() if matches(pod)), None):
-                        return found
+                while not (found := condition()):
                     await self._changed.wait()
+                return found
         except TimeoutError:
             there = ", ".join(f"{namespace}/{name}" for namespace, name in self.pods) or "no pods at all"
-            raise TimeoutError(f"{what} was not there within {WAIT_SECONDS:g} s; there are {there}") from None
+            raise TimeoutError(f"{what} did not come within {WAIT_SECONDS:g} s; there are {there}") from None
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -167,12 +182,15 @@ class StandIn:
             pod = None
         if pod is None:
             pod = self._take_up(body)
-            async with self._changed:
-                self._changed.notify_all()
+            await self._notify()
         if "deletionTimestamp" in metadata and not pod.deleted:
             pod.close()
             self._cancel(pod)
             self._spawn(self._delete(pod))
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
 
     def _take_up(self, body: Object) -> Pod:
         """Begin to play a pod; one that an earlier stand-in has begun starts anew."""
@@ -223,3 +241,4 @@ class StandIn:
         scene.pods -= 1
         if not scene.pods:
             del self._scenes[pod.namespace]
+        await self._notify()
