@@ -1,0 +1,70 @@
+"""The operator is killed after every single write of a run, or the reply to that write is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from . import kinds
+from .requests import After
+from .stage import ALL, Stage, report
+from .trial import attempt
+
+if TYPE_CHECKING:
+    from .kinds import Kind
+    from .stage import Scenario
+    from .trial import Trial
+
+pytestmark = [pytest.mark.faults, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(3600)]
+
+EVERY = {kinds.PASSES.name: 1}
+"""The short form tries each point of one kind of run, and every so many-th of the others."""
+OTHERS = 11
+
+
+async def _at(stage: Stage, kind: Kind, reference: Trial, number: int, *, kill: bool) -> tuple[bool, list[str]]:
+    """Try one point: whether it was reached, and what is wrong."""
+    async with stage.lane() as lane:
+        fault = After(number, lane.crash if kill else None)
+        try:
+            trial = await attempt(lane, kind, fault)
+        except AssertionError as error:
+            return fault.struck.is_set(), [f"{_what(fault)}: {error}"]
+        # What the operator had made before may be made again by the one that follows it.
+        repeated = number if kill else 1
+        wrong = trial.compare(reference, repeated)
+        return fault.struck.is_set(), [f"{_what(fault)}: {item}" for item in wrong]
+
+
+def _what(fault: After) -> str:
+    return f"write {fault.number} ({fault.record.call if fault.record else 'never made'})"
+
+
+def crashing(kind: Kind, *, kill: bool) -> Scenario:
+    async def scenario(stage: Stage) -> str:
+        reference = await stage.reference(kind)
+        step = 1 if ALL else EVERY.get(kind.name, OTHERS)
+        points = range(1 if step == 1 else step // 2, reference.number + 1, step)
+        tried = await asyncio.gather(*(_at(stage, kind, reference, number, kill=kill) for number in points))
+        reached = sum(struck for struck, _ in tried)
+        what = "killed after" if kill else "reply lost of"
+        title = f"{kind.name}: {what} {reached} of {len(points)} writes (of {reference.number} in all)"
+        # Two undisturbed runs differ by a few writes of counts, so that the last points may not exist.
+        missed = [] if reached >= len(points) - 3 else [f"only {reached} of {len(points)} points were reached"]
+        return report(title, [*missed, *(item for _, wrong in tried for item in wrong)])
+
+    return scenario
+
+
+SCENARIOS = {
+    f"{'kill' if kill else 'reply'}-{kind.name}": crashing(kind, kill=kill)
+    for kind in kinds.KINDS
+    for kill in (True, False)
+}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS, indirect=True)
+async def test_after_each_write(stage: Stage, scenario: str) -> None:
+    print(await stage.result(scenario))
