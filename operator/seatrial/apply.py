@@ -17,7 +17,14 @@ from seatrial.decide import (
     SERVICES,
     SUITE_PREFIX,
 )
-from seatrial.errors import AlreadyExistsError, ClusterError, ForbiddenError, NotFoundError, UnavailableError
+from seatrial.errors import (
+    AlreadyExistsError,
+    ClusterError,
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    UnavailableError,
+)
 from seatrial.naming import run_labels
 
 if TYPE_CHECKING:
@@ -129,6 +136,8 @@ def _refusal(item: Object, error: ClusterError) -> Exception:
     """What a refused write means for the run."""
     if isinstance(error, UnavailableError):
         return error
+    if isinstance(error, ConflictError):  # two pods were counted against the quota at once, say
+        return UnavailableError(str(error), reason=error.reason)
     what = f"{item['kind']} {item['metadata']['name']}"
     if error.reason == "NamespaceTerminating" or isinstance(error, NotFoundError):
         return Refusal("EnvironmentDeleted", f"{what}: the run's namespace is being deleted by somebody else")

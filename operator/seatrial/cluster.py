@@ -30,8 +30,17 @@ class Cluster(Protocol):
     async def delete_suites(self, namespace: str) -> None:
         """Stop the suites at once and leave the rest of the environment."""
 
-    async def patch_status(self, run: RunId, patch: Object) -> None:
-        """Merge into the TestRun's status."""
+    async def read_run(self, run: RunId) -> Object:
+        """The TestRun of this name as it is now; it may have another uid."""
+
+    async def patch_status(self, run: RunId, patch: Object, version: str) -> str:
+        """Merge into the status of the TestRun that has this resourceVersion; returns the new one.
+
+        Raises ConflictError when it has another.
+        """
+
+    async def read_environment(self, namespace: str) -> tuple[Object | None, list[Object], list[Object]]:
+        """A run's namespace, pods and Jobs as they are now, while watches may lag behind."""
 
     async def list_slices(self, run: RunId) -> list[Object]:
         """The run's TestResultSlices."""
@@ -47,6 +56,9 @@ class Cluster(Protocol):
 
     async def list_run_uids(self) -> set[str]:
         """The uids of all TestRuns."""
+
+    async def list_unfinished_runs(self) -> list[Object]:
+        """The TestRuns that have no verdict."""
 
     def follow_log(self, namespace: str, pod: str, container: str) -> AsyncIterator[bytes]:
         """The lines of a container's log from its start until it ends. Raises ClusterError while there is none."""

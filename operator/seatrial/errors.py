@@ -28,7 +28,11 @@ class NotFoundError(ClusterError):
 
 
 class AlreadyExistsError(ClusterError):
-    """The name is taken by an object that is not this run's, or the object has changed."""
+    """The name is taken by an object that is not this run's."""
+
+
+class ConflictError(ClusterError):
+    """The object has changed since it was read, or another object has its name."""
 
 
 class ForbiddenError(ClusterError):

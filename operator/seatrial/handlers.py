@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,21 +18,23 @@ from prometheus_client import start_http_server
 from seatrial import metrics
 from seatrial.api import GROUP, VERSION
 from seatrial.kube import KubernetesCluster
-from seatrial.naming import FINALIZER, MANAGED_BY_LABEL, MANAGER, RUN_UID_LABEL
-from seatrial.reconcile import Run, Tools, acknowledge
+from seatrial.naming import FINALIZER, MANAGED_BY_LABEL, MANAGER, RUN_UID_LABEL, is_environment_of
+from seatrial.reconcile import Run, Tools, acknowledge, adopt
 from seatrial.settings import load_settings
 from seatrial.slots import Slots
 from seatrial.sweep import sweep_forever
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 logger = logging.getLogger(__name__)
 
 CONFIG_VARIABLE = "SEATRIAL_CONFIG"
 METRICS_VARIABLE = "SEATRIAL_METRICS_PORT"
-WEDGED_SECONDS = 180.0
-"""An active run looks around at least every 15 s; one that has not for this long is stuck."""
+WEDGED_SECONDS = 600.0
+"""An active run looks around at least every 15 s; one that has not for this long is stuck.
+
+Longer than a pass can take while the API server cannot answer: that is no reason to start the operator anew."""
 
 _TESTRUNS = (GROUP, VERSION, "testruns")
 _OURS = {RUN_UID_LABEL: kopf.PRESENT}
@@ -44,7 +47,13 @@ class Operator:
     tools: Tools
     cluster: KubernetesCluster
     runs: dict[str, Run] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+    """Runs whose environment was deleted and whose TestRun is about to go."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def looks_after(self, namespace: str | None) -> bool:
+        """Whether the TestRuns of a namespace are this operator's."""
+        return any(fnmatchcase(namespace or "", pattern) for pattern in self.tools.settings.namespaces)
 
     def wake(self, uid: str | None) -> None:
         if uid is not None and (run := self.runs.get(uid)) is not None:
@@ -104,6 +113,7 @@ async def startup(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 310
     settings.watching.connect_timeout = 10
+    settings.watching.inactivity_timeout = 70  # bookmarks come every 60 s
     for plural in ("pods", "jobs", "namespaces"):
         settings.watching.label_selectors[plural] = f"{MANAGED_BY_LABEL}={MANAGER},{RUN_UID_LABEL}"
     settings.execution.default_backoff = 5
@@ -114,8 +124,13 @@ async def startup(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
     cluster = await KubernetesCluster.connect()
     tools = Tools(cluster, config, _Watched(), Slots(config.max_active_runs), read_inpod_files())
     memo.operator = Operator(tools, cluster)
-    memo.operator.tasks.append(asyncio.create_task(sweep_forever(cluster), name="sweep"))
+    # Before any queued run asks for a slot, count those that were started before this process.
+    for run in await cluster.list_unfinished_runs():
+        if memo.operator.looks_after(run["metadata"]["namespace"]):
+            adopt(run, tools.slots)
+    memo.operator.tasks.append(asyncio.create_task(sweep_forever(cluster, tools.slots.retain), name="sweep"))
     metrics.RUNS_ACTIVE.set_function(lambda: tools.slots.active)
+    metrics.RUNS_QUEUED.set_function(lambda: tools.slots.waiting)
     if port := os.environ.get(METRICS_VARIABLE):
         start_http_server(int(port))
 
@@ -129,18 +144,23 @@ async def cleanup(memo: Any, **_: Any) -> None:
 
 
 @kopf.index("v1", "pods", labels=_OURS, id="pods")
-def index_pods(body: kopf.Body, labels: kopf.Labels, **_: Any) -> dict[str, Any]:
-    return {labels[RUN_UID_LABEL]: _slim(body)}
+def index_pods(body: kopf.Body, labels: kopf.Labels, namespace: str | None, **_: Any) -> dict[str, Any]:
+    return _index(body, labels, namespace)
 
 
 @kopf.index("batch", "v1", "jobs", labels=_OURS, id="jobs")
-def index_jobs(body: kopf.Body, labels: kopf.Labels, **_: Any) -> dict[str, Any]:
-    return {labels[RUN_UID_LABEL]: _slim(body)}
+def index_jobs(body: kopf.Body, labels: kopf.Labels, namespace: str | None, **_: Any) -> dict[str, Any]:
+    return _index(body, labels, namespace)
 
 
 @kopf.index("v1", "namespaces", labels=_OURS, id="namespaces")
 def index_namespaces(body: kopf.Body, name: str, **_: Any) -> dict[str, Any]:
     return {name: _slim(body)}
+
+
+def _index(body: kopf.Body, labels: kopf.Labels, namespace: str | None) -> dict[str, Any]:
+    uid = labels[RUN_UID_LABEL]
+    return {uid: _slim(body)} if is_environment_of(namespace or "", uid) else {}
 
 
 def _slim(body: kopf.Body) -> dict[str, Any]:
@@ -158,18 +178,30 @@ async def wake(labels: kopf.Labels, memo: Any, **_: Any) -> None:
 
 
 @kopf.on.event(*_TESTRUNS, id="wake-by-testrun")
-async def wake_by_testrun(body: kopf.Body, uid: str, memo: Any, **_: Any) -> None:
+async def wake_by_testrun(body: kopf.Body, uid: str, namespace: str | None, type: str, memo: Any, **_: Any) -> None:  # noqa: A002
     operator: Operator = memo.operator
+    if not operator.looks_after(namespace):
+        return
     operator.wake(uid)
-    if uid not in operator.runs and not _has_work(body.status, body.meta):
+    if type == "DELETED":
+        if uid in operator.deleted:
+            operator.deleted.remove(uid)
+        elif not _is_over(body.status):  # somebody took the finalizer away
+            await (operator.runs.get(uid) or Run(_plain(body), operator.tools)).delete()
+    elif uid not in operator.runs and _is_over(body.status):
         await acknowledge(_plain(body), operator.cluster)
 
 
-def _has_work(status: kopf.Status, meta: kopf.Meta, **_: Any) -> bool:
-    """Whether a TestRun still needs its daemon: until it is over and its environment is gone."""
+def _is_over(status: Mapping[str, Any]) -> bool:
+    """Whether a run has its verdict and its environment is gone."""
     conditions = {item.get("type"): item.get("status") for item in status.get("conditions") or ()}
-    over = conditions.get("Finished") == "True" and conditions.get("EnvironmentCleaned") == "True"
-    return not over and not meta.get("deletionTimestamp")
+    return conditions.get("Finished") == "True" and conditions.get("EnvironmentCleaned") == "True"
+
+
+def _has_work(status: kopf.Status, meta: kopf.Meta, namespace: str | None, memo: Any, **_: Any) -> bool:
+    """Whether a TestRun needs a daemon of this operator."""
+    operator: Operator = memo.operator
+    return operator.looks_after(namespace) and not _is_over(status) and not meta.get("deletionTimestamp")
 
 
 @kopf.daemon(*_TESTRUNS, id="reconcile", when=_has_work, cancellation_backoff=1.0, cancellation_timeout=1.0)
@@ -197,11 +229,13 @@ def _plain(body: kopf.Body) -> dict[str, Any]:
 async def delete(body: kopf.Body, uid: str, memo: Any, **_: Any) -> None:
     """Delete the environment. The finalizer goes when the deletion is accepted: `kubectl delete` does not hang.
 
+    It is one finalizer for all operators of a cluster, so any of them may be the one that does this.
     After ten minutes without success the finalizer goes all the same; the sweep deletes what is left.
     """
     operator: Operator = memo.operator
     run = operator.runs.get(uid) or Run(_plain(body), operator.tools)
     await run.delete()
+    operator.deleted.add(uid)
 
 
 @kopf.on.probe(id="runs", errors=kopf.ErrorsMode.PERMANENT)

@@ -43,7 +43,7 @@ class Inquiry:
         before = dict(self.tails), dict(self.refusals)
         if decision.held is None and _lacks_pods(plan, snapshot, applications_at, now):
             self.refusals = await self._cluster.list_refusals(plan.namespace_name)
-        if decision.verdict is not None and decision.verdict.state is State.ERROR and not decision.complete:
+        if is_doubtful(decision):
             # Before an Error is final, read the last words of whoever may have caused it.
             culprits = [pod for pod in snapshot.pods if is_culprit(pod, snapshot) and pod.name not in self.tails]
             await asyncio.gather(*(self._read_tail(plan, pod) for pod in culprits))
@@ -59,6 +59,11 @@ class Inquiry:
             )
         except ClusterError as error:
             logger.debug("%s: no log of pod %s: %s", self._run, pod.name, error)
+
+
+def is_doubtful(decision: Decision) -> bool:
+    """Whether a decision is an Error that rests on what is seen of pods and Jobs, not on a suite's own records."""
+    return decision.verdict is not None and decision.verdict.state is State.ERROR and not decision.complete
 
 
 def _lacks_pods(plan: Plan, snapshot: Snapshot, applications_at: float | None, now: float) -> bool:

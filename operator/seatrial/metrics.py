@@ -8,6 +8,7 @@ RUNS_FINISHED = Counter(
     "seatrial_runs_finished_total", "TestRuns that have ended, by phase and reason.", ["phase", "reason"]
 )
 RUNS_ACTIVE = Gauge("seatrial_runs_active", "TestRuns whose environment exists and whose verdict is not known.")
+RUNS_QUEUED = Gauge("seatrial_runs_queued", "TestRuns that wait for a slot.")
 TESTS = Counter("seatrial_tests_total", "Tests with an outcome, each counted once.", ["outcome"])
 PASS_SECONDS = Histogram(
     "seatrial_reconcile_seconds",
@@ -21,3 +22,8 @@ ENVIRONMENT_SECONDS = Histogram(
     buckets=(1, 2, 3, 5, 10, 30, 60, 300),
 )
 ORPHANS = Counter("seatrial_orphans_deleted_total", "Namespaces deleted because their TestRun is gone.")
+API_REQUESTS = Counter(
+    "seatrial_api_requests_total",
+    "Requests to the API server, but for kopf's: its watches, and a run's two patches of the finalizer.",
+    ["method", "resource", "code"],
+)

@@ -13,14 +13,14 @@ from seatrial.api import parse_spec
 from seatrial.api.applied import refuse_dropped_services
 from seatrial.apply import carry_out
 from seatrial.conditions import FALSE, TRUE
-from seatrial.decide import APPLICATIONS, Decision, Orders, decide
+from seatrial.decide import APPLICATIONS, NAMESPACE, Decision, Orders, decide
 from seatrial.errors import ClusterError, SpecError
-from seatrial.inquire import Inquiry
+from seatrial.inquire import Inquiry, is_doubtful
 from seatrial.logs import RunLogs
-from seatrial.naming import RunId, run_namespace
+from seatrial.naming import FINALIZER, RunId, run_namespace
 from seatrial.observe import Snapshot, view_jobs, view_pods
 from seatrial.plan import Plan, PlanError, make_plan
-from seatrial.report import Reporter
+from seatrial.report import GoneError, OvertakenError, Reporter, parse_status
 from seatrial.status import Moment, mark_cleaned, observe_generation, project, read_past, refuse
 from seatrial.verdict import Judgement, State
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Object = dict[str, Any]
+Seen = tuple[Object | None, "Iterable[Object]", "Iterable[Object]"]
+"""Namespace, pods and Jobs."""
 
 LOOK_AGAIN_SECONDS = 15.0
 """The safety net under the watches."""
@@ -82,7 +84,7 @@ class Run:
         self._log = logging.LoggerAdapter(logger, {"run": str(self.id), "uid": self.id.uid})
         self._created_at = str(metadata.get("creationTimestamp", ""))
         self._logs = RunLogs(self.id, tools.cluster, self.wake)
-        self._reporter = Reporter(self.id, tools.cluster, body.get("status"))
+        self._reporter = Reporter(self.id, tools.cluster, body)
         self._plan: Plan | None = None
         self._planned_generation = -1
         self._applied: dict[str, float] = {}
@@ -101,9 +103,15 @@ class Run:
                 wait: float | None = RETRY_SECONDS
                 try:
                     if not restored:
-                        await self._logs.restore()
+                        await self._restore()
                         restored = True
                     wait = await self._locked_pass(read_body)
+                except OvertakenError:
+                    wait = 0.0
+                except GoneError:
+                    self._log.warning("%s: the TestRun is gone; deleting its environment", self.id)
+                    await self.delete()
+                    return
                 except ClusterError as error:
                     metrics.PASS_ERRORS.labels(type(error).__name__).inc()
                     self._log.warning("%s: %s; trying again in %g s", self.id, error, RETRY_SECONDS)
@@ -124,6 +132,14 @@ class Run:
         self.wake.set()
         async with self.lock:
             await self._tools.cluster.delete_environment(run_namespace(self.id))
+        self._tools.slots.release(self.id.uid)
+
+    async def _restore(self) -> None:
+        """Take up a run that another operator has started; what the watch's first list says of it may be stale."""
+        if self._reporter.status.timings.started is None:
+            return
+        await self._reporter.read()
+        await self._logs.restore()
 
     async def _locked_pass(self, read_body: Callable[[], Object]) -> float | None:
         async with self.lock:
@@ -135,6 +151,7 @@ class Run:
     async def _pass(self, body: Object) -> float | None:
         """One pass. Returns how long to wait for the next, or None when there is nothing left to do."""
         now = time.time()
+        self._reporter.observe(body)
         moment = Moment(now, int(body["metadata"].get("generation", 0)))
         past = read_past(self._reporter.status)
         plan = self._make_plan(body, moment.generation)
@@ -143,17 +160,15 @@ class Run:
             return None
         if past.finished_at is not None:
             return await self._clean_up(plan, decide(plan, self._observe(plan, past), past, Orders(), now), moment)
+        if past.started_at is None and FINALIZER not in (body["metadata"].get("finalizers") or ()):
+            return LOOK_AGAIN_SECONDS  # nothing is created that a deletion would not find
         orders = self._orders(body)
-        snapshot = self._observe(plan, past)
-        decision = decide(plan, snapshot, past, orders, now)
-        if await self._inquiry.ask(plan, snapshot, decision, self._applied.get(APPLICATIONS), now):
-            snapshot = self._observe(plan, past)
-            decision = decide(plan, snapshot, past, orders, now)
+        snapshot, decision = await self._decide(plan, past, orders, now)
+        if NAMESPACE in decision.steps and past.started_at is None:
+            await self._claim(plan, snapshot, decision, moment)
         if decision.steps:
             await self._carry_out(plan, decision)
-        status = project(
-            plan, replace(snapshot, applied=frozenset(self._applied)), decision, self._reporter.status, moment
-        )
+        status = self._project(plan, snapshot, decision, moment)
         if decision.verdict is not None:
             await self._finish(plan, status, decision)
             return 0.0
@@ -162,6 +177,32 @@ class Run:
         due = await self._reporter.progress(status, now)
         times = [time for time in (due, decision.wake_at) if time is not None]
         return max(0.01, min([LOOK_AGAIN_SECONDS, *(time - now for time in times)]))
+
+    async def _decide(self, plan: Plan, past: Past, orders: Orders, now: float) -> tuple[Snapshot, Decision]:
+        snapshot = self._observe(plan, past)
+        decision = decide(plan, snapshot, past, orders, now)
+        if is_doubtful(decision) and past.started_at is not None:
+            # A watch may lag behind: nobody is told that a pod is gone before the API server itself says so.
+            seen = await self._tools.cluster.read_environment(plan.namespace_name)
+            snapshot = self._observe(plan, past, seen)
+            decision = decide(plan, snapshot, past, orders, now)
+        if await self._inquiry.ask(plan, snapshot, decision, self._applied.get(APPLICATIONS), now):
+            snapshot = replace(snapshot, tails=dict(self._inquiry.tails), events=dict(self._inquiry.refusals))
+            decision = decide(plan, snapshot, past, orders, now)
+        return snapshot, decision
+
+    async def _claim(self, plan: Plan, snapshot: Snapshot, decision: Decision, moment: Moment) -> None:
+        """Write that the run has started before anything of it exists.
+
+        The API server lets only one write follow on the status that was read: whoever does not know that the run was
+        started already, or has even ended, learns it here.
+        """
+        started = replace(snapshot, applied=frozenset({NAMESPACE}))
+        await self._reporter.write(project(plan, started, decision, self._reporter.status, moment), moment.now)
+
+    def _project(self, plan: Plan, snapshot: Snapshot, decision: Decision, moment: Moment) -> TestRunStatus:
+        known = replace(snapshot, applied=frozenset(self._applied))
+        return project(plan, known, decision, self._reporter.status, moment)
 
     def _make_plan(self, body: Object, generation: int) -> Plan | Judgement:
         if self._plan is None or generation != self._planned_generation:
@@ -200,28 +241,29 @@ class Run:
             image_pull_seconds=self._tools.settings.image_pull_seconds,
         )
 
-    def _observe(self, plan: Plan, past: Past) -> Snapshot:
+    def _observe(self, plan: Plan, past: Past, seen: Seen | None = None) -> Snapshot:
+        """What is known now, out of the watches or as it was read from the API server."""
         world, slots, uid = self._tools.world, self._tools.slots, self.id.uid
-        pods = view_pods(world.pods(uid), uid)
-        namespace = world.namespace(plan.namespace_name)
+        namespace, found, jobs = seen or (world.namespace(plan.namespace_name), world.pods(uid), world.jobs(uid))
+        pods = view_pods(found, uid)
         self._namespace_seen = self._namespace_seen or namespace is not None
         if past.finished_at is None:
             self._logs.follow(plan.namespace_name, pods)
             if past.started_at is not None:
-                slots.adopt(uid)
+                slots.adopt(self.id)
         return Snapshot(
             namespace_exists=namespace is not None,
             namespace_terminating=namespace is not None and "deletionTimestamp" in namespace["metadata"],
             namespace_seen=self._namespace_seen,
             pods=pods,
-            jobs=view_jobs(world.jobs(uid), uid),
+            jobs=view_jobs(jobs, uid),
             environment=self._logs.environment,
             shards=self._logs.shards,
             applied=frozenset(self._applied),
             refused=dict(self._refused),
             tails=dict(self._inquiry.tails),
             events=dict(self._inquiry.refusals),
-            has_slot=past.started_at is not None or slots.ask(uid, self._created_at, self.wake.set),
+            has_slot=past.started_at is not None or slots.ask(self.id, self._created_at, self.wake.set),
         )
 
     async def _carry_out(self, plan: Plan, decision: Decision) -> None:
@@ -255,7 +297,7 @@ class Run:
     async def _clean_up(self, plan: Plan, decision: Decision, moment: Moment) -> float | None:
         """After the verdict: keep the environment as long as was asked for, then see it gone."""
         await self._logs.close()
-        if self._reporter.status.observed_generation != moment.generation:
+        if self._reporter.status.observed_generation < moment.generation:
             await self._reporter.write(observe_generation(self._reporter.status, moment), moment.now)
         if read_past(self._reporter.status).cleaned:
             return None
@@ -278,13 +320,26 @@ class Run:
         await self._reporter.write(mark_cleaned(self._reporter.status, aspect, moment), moment.now)
 
 
+def adopt(body: Object, slots: Slots) -> None:
+    """Count a run that has been started and is not over among the active ones."""
+    metadata = body["metadata"]
+    past = read_past(parse_status(body.get("status")))
+    if past.started_at is not None and past.finished_at is None and "deletionTimestamp" not in metadata:
+        slots.adopt(RunId(metadata["name"], metadata["namespace"], metadata["uid"]))
+
+
 async def acknowledge(body: Object, cluster: Cluster) -> None:
     """Note in the status of a run that is over that a later change of its spec has been seen."""
     metadata = body["metadata"]
     moment = Moment(time.time(), int(metadata.get("generation", 0)))
-    reporter = Reporter(RunId(metadata["name"], metadata["namespace"], metadata["uid"]), cluster, body.get("status"))
-    if "deletionTimestamp" not in metadata and reporter.status.observed_generation != moment.generation:
-        await reporter.write(observe_generation(reporter.status, moment), moment.now)
+    reporter = Reporter(RunId(metadata["name"], metadata["namespace"], metadata["uid"]), cluster, body)
+    while "deletionTimestamp" not in metadata and reporter.status.observed_generation < moment.generation:
+        try:
+            await reporter.write(observe_generation(reporter.status, moment), moment.now)
+        except OvertakenError:
+            continue
+        except GoneError:
+            return
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -59,6 +59,8 @@ class Settings(_Settings):
     images: Images
     catalogue: dict[str, CatalogueEntry]
     max_active_runs: Annotated[int, Field(ge=1)] = 4
+    namespaces: tuple[str, ...] = ("*",)
+    """Whose TestRuns are this operator's; patterns as a shell knows them. So several operators can share a cluster."""
     image_pull_seconds: Annotated[float, Field(gt=0)] = 45.0
     quota: Quota = Quota()
     dns: DnsSelector = DnsSelector()

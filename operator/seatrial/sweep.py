@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial import metrics
 from seatrial.errors import ClusterError
-from seatrial.naming import RUN_UID_LABEL, digest
+from seatrial.naming import RUN_UID_LABEL, is_environment_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from seatrial.cluster import Cluster
 
 logger = logging.getLogger(__name__)
 
-INTERVAL_SECONDS = 3600.0
+INTERVAL_SECONDS = 600.0
 RETRY_SECONDS = 30.0
 
 
@@ -30,19 +30,21 @@ def find_orphans(namespaces: Iterable[dict[str, Any]], uids: set[str]) -> list[s
     for item in namespaces:
         metadata = item["metadata"]
         name, uid = str(metadata["name"]), (metadata.get("labels") or {}).get(RUN_UID_LABEL)
-        ours = uid is not None and name.startswith("seatrial-") and name.endswith(f"-{digest(uid)}")
+        ours = uid is not None and is_environment_of(name, uid)
         if ours and uid not in uids and "deletionTimestamp" not in metadata:
             orphans.append(name)
     return orphans
 
 
-async def sweep(cluster: Cluster) -> list[str]:
-    """Delete orphaned environments; returns their names.
+async def sweep(cluster: Cluster, retain: Callable[[set[str]], None] = lambda _: None) -> list[str]:
+    """Delete orphaned environments; returns their names. `retain` is told the uids of all TestRuns.
 
     Namespaces are listed before TestRuns: a run that is created meanwhile has no namespace in the first list.
     """
     namespaces = await cluster.list_environments()
-    orphans = find_orphans(namespaces, await cluster.list_run_uids())
+    uids = await cluster.list_run_uids()
+    retain(uids)
+    orphans = find_orphans(namespaces, uids)
     for name in orphans:
         logger.warning("namespace %s belongs to a TestRun that is gone; deleting it", name)
         await cluster.delete_environment(name)
@@ -50,12 +52,12 @@ async def sweep(cluster: Cluster) -> list[str]:
     return orphans
 
 
-async def sweep_forever(cluster: Cluster) -> None:
-    """Sweep at once, and then every hour."""
+async def sweep_forever(cluster: Cluster, retain: Callable[[set[str]], None]) -> None:
+    """Sweep at once, and then every ten minutes."""
     while True:
         pause = INTERVAL_SECONDS
         try:
-            await sweep(cluster)
+            await sweep(cluster, retain)
         except ClusterError as error:
             logger.warning("the sweep for orphans failed: %s; trying again in %g s", error, RETRY_SECONDS)
             pause = RETRY_SECONDS

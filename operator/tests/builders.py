@@ -10,6 +10,7 @@ from seatrial.environment import ComponentState, EnvironmentState
 from seatrial.evidence import ShardEvidence
 from seatrial.naming import (
     COMPONENT_LABEL,
+    FINALIZER,
     NAME_LABEL,
     RUN_UID_LABEL,
     SHARD_LABEL,
@@ -66,7 +67,7 @@ def plan_of(spec: Object | None = None, run: RunId = RUN, settings: Settings = S
 
 
 def body_of(spec: Object | None = None, run: RunId = RUN, **metadata: Any) -> Object:
-    """A TestRun as the API server has it before any operator has seen it."""
+    """A TestRun as the API server has it when kopf has put its finalizer on it."""
     return {
         "apiVersion": API_VERSION,
         "kind": "TestRun",
@@ -75,6 +76,8 @@ def body_of(spec: Object | None = None, run: RunId = RUN, **metadata: Any) -> Ob
             "namespace": run.namespace,
             "uid": run.uid,
             "generation": 1,
+            "resourceVersion": "1",
+            "finalizers": [FINALIZER],
             "creationTimestamp": "2025-10-09T08:53:20Z",
         }
         | metadata,

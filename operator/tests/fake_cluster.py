@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from seatrial.errors import AlreadyExistsError, ClusterError, ForbiddenError, NotFoundError
+from seatrial.errors import AlreadyExistsError, ClusterError, ConflictError, ForbiddenError, NotFoundError
 from seatrial.naming import RUN_UID_LABEL, RunId
 
 if TYPE_CHECKING:
@@ -146,6 +146,9 @@ class FakeCluster:
     def of_kind(self, kind: str) -> list[Object]:
         return [item for key, item in self.objects.items() if key[0] == kind]
 
+    def in_namespace(self, kind: str, namespace: str) -> list[Object]:
+        return [item for key, item in self.objects.items() if key[:2] == (kind, namespace)]
+
     # --- World -------------------------------------------------------------------------------------------------
 
     def pods(self, uid: str) -> list[Object]:
@@ -201,17 +204,28 @@ class FakeCluster:
 
         await self._write(Write("delete", f"suites of {namespace}"), delete)
 
-    async def patch_status(self, run: RunId, patch: Object) -> None:
+    async def read_run(self, run: RunId) -> Object:
+        return await self.read("TestRun", run.namespace, run.name)
+
+    async def read_environment(self, namespace: str) -> tuple[Object | None, list[Object], list[Object]]:
+        await asyncio.sleep(0)
+        pods, jobs = ([copy.deepcopy(item) for item in self.in_namespace(kind, namespace)] for kind in ("Pod", "Job"))
+        return copy.deepcopy(self.objects.get(("Namespace", "", namespace))), pods, jobs
+
+    async def patch_status(self, run: RunId, patch: Object, version: str) -> str:
         def merge() -> None:
             body = self.objects.get(("TestRun", run.namespace, run.name))
             if body is None:
                 raise NotFoundError(f"TestRun {run} not found")
-            if body["metadata"]["uid"] != run.uid:
-                raise AlreadyExistsError(f"TestRun {run} has another uid", reason="Conflict")
+            metadata = body["metadata"]
+            if metadata["uid"] != run.uid or metadata["resourceVersion"] != version:
+                raise ConflictError(f"TestRun {run} has changed", reason="Conflict")
             body["status"] = _merge(body.get("status") or {}, copy.deepcopy(patch))
+            metadata["resourceVersion"] = str(int(version) + 1)
             self.statuses.append(copy.deepcopy(body["status"]))
 
         await self._write(Write("patch", f"status of {run}"), merge)
+        return str(int(version) + 1)
 
     async def list_slices(self, run: RunId) -> list[Object]:
         await asyncio.sleep(0)
@@ -229,6 +243,10 @@ class FakeCluster:
     async def list_environments(self) -> list[Object]:
         await asyncio.sleep(0)
         return [copy.deepcopy(item) for item in self.of_kind("Namespace") if _uid(item) is not None]
+
+    async def list_unfinished_runs(self) -> list[Object]:
+        await asyncio.sleep(0)
+        return [copy.deepcopy(item) for item in self.of_kind("TestRun")]
 
     async def list_run_uids(self) -> set[str]:
         await asyncio.sleep(0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, RUN_UID_LABEL, RunId
-from seatrial.reconcile import Run, Tools
+from seatrial.reconcile import Run, Tools, adopt
 from seatrial.records import End, Record, dump_record, encode
 from seatrial.slots import Slots
 from seatrial.status import timestamp
@@ -203,7 +203,10 @@ class Simulation:
         self._tools = self._new_tools()
 
     def _new_tools(self) -> Tools:
-        return Tools(self.cluster, self.settings, self.cluster, Slots(self.settings.max_active_runs), INPOD_FILES)
+        slots = Slots(self.settings.max_active_runs)
+        for body in self.cluster.of_kind("TestRun"):
+            adopt(body, slots)
+        return Tools(self.cluster, self.settings, self.cluster, slots, INPOD_FILES)
 
     def wake(self) -> None:
         for run in self.runs.values():
@@ -219,6 +222,7 @@ class Simulation:
         body = self.cluster.objects["TestRun", run.namespace, run.name]
         body["spec"] = body["spec"] | spec
         body["metadata"]["generation"] += 1
+        body["metadata"]["resourceVersion"] = str(int(body["metadata"]["resourceVersion"]) + 1)
         self.cluster.touch()
 
     def start(self, run: RunId = RUN) -> Run:

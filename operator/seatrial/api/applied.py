@@ -24,7 +24,7 @@ def refuse_dropped_services(metadata: Mapping[str, Any], services: Services) -> 
     try:
         applied = json.loads((metadata.get("annotations") or {}).get(LAST_APPLIED, "{}"))
         written = applied["spec"]["services"].items()
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return  # nothing was applied, or not by kubectl
     present = services.model_dump(by_alias=True)
     for name, value in written:

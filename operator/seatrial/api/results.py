@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from seatrial.api.base import Model
+from seatrial.api.base import Model, cel, cel_rules
 from seatrial.api.status import Name, NodeId
 
 MAX_SLICE_TESTS = 500
@@ -44,6 +44,15 @@ class TestResultSliceSpec(Model):
     """Results of one shard of a suite, as far as they are between two sequence numbers."""
 
     __test__ = False
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel(
+                "self.firstSequence == oldSelf.firstSequence && self.lastSequence >= oldSelf.lastSequence",
+                "a slice only grows: whoever knows fewer results than are in it may not write it",
+                reason="FieldValueForbidden",
+            ),
+        ),
+    )
 
     run: Name
     """Name of the TestRun."""

@@ -257,3 +257,23 @@ def test_a_slice_has_bounds(api: Api, change: Object, message: str) -> None:
     with pytest.raises(Refusal) as caught:
         api.create("TestResultSlice", SLICE | change, dry_run=True)
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("change", "accepted"),
+    [
+        ({"lastSequence": 501}, True),
+        ({"lastSequence": 500}, True),
+        ({"lastSequence": 499}, False),
+        ({"firstSequence": 2}, False),
+    ],
+)
+def test_a_slice_only_grows(api: Api, change: Object, accepted: bool) -> None:  # noqa: FBT001
+    """An operator that was away for a while cannot put back what it knew then."""
+    path = api.path("testresultslices", api.create("TestResultSlice", SLICE)["metadata"]["name"])
+    patch = {"content_type": "application/merge-patch+json"}
+    if accepted:
+        assert api.request("PATCH", path, {"spec": change}, **patch)["spec"] == SLICE | change
+    else:
+        with pytest.raises(Refusal, match="a slice only grows"):
+            api.request("PATCH", path, {"spec": change}, **patch)

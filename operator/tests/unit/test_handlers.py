@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import time
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import kopf
 import pytest
 
-from seatrial.handlers import WEDGED_SECONDS, _has_work, probe_runs, read_inpod_files
+from seatrial import reconcile
+from seatrial.handlers import WEDGED_SECONDS, Operator, _has_work, probe_runs, read_inpod_files, wake_by_testrun
+from seatrial.reconcile import Run, Tools
+from seatrial.slots import Slots
+from tests.builders import RUN, SETTINGS, body_of
+from tests.simulation import Clock, Simulation
+
+if TYPE_CHECKING:
+    from seatrial.naming import RunId
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(reconcile, "time", clock)
+    return clock
 
 
 def conditions(finished: str, cleaned: str) -> dict[str, Any]:
@@ -27,7 +43,47 @@ def conditions(finished: str, cleaned: str) -> dict[str, Any]:
     ],
 )
 def test_a_run_has_work_until_it_is_over_and_clean(status: Any, meta: Any, has_work: bool) -> None:  # noqa: FBT001
-    assert _has_work(status=status, meta=meta) is has_work
+    assert _has_work(status=status, meta=meta, namespace="team-a", memo=operator("team-*")) is has_work
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "looks_after"),
+    [(("*",), True), (("team-a",), True), (("team-?", "x"), True), (("team-b", "a"), False), ((), False)],
+)
+def test_an_operator_leaves_the_runs_of_others_alone(namespaces: tuple[str, ...], looks_after: bool) -> None:  # noqa: FBT001
+    memo = operator(*namespaces)
+    assert memo.operator.looks_after("team-a") is looks_after
+    assert _has_work(status={}, meta={}, namespace="team-a", memo=memo) is looks_after
+
+
+async def test_an_environment_goes_with_its_run_though_somebody_took_the_finalizer_away(clock: Clock) -> None:
+    sim = Simulation(clock)
+    sim.node.idle = True
+    sim.start(sim.add())
+    await sim.until("Provisioning")
+    namespace = sim.cluster.status(RUN)["namespace"]
+    await sim.cluster.until(lambda: sim.cluster.namespace(namespace) is not None)
+    memo = operator("*", runs=sim.runs, cluster=sim.cluster)
+    body = kopf.Body(sim.cluster.body(RUN))
+    await wake_by_testrun(body=body, uid=RUN.uid, namespace=RUN.namespace, type="DELETED", memo=memo)
+    assert sim.cluster.namespace(namespace) is None
+    await sim.stop()
+
+
+async def test_an_environment_that_was_deleted_is_not_deleted_again(clock: Clock) -> None:
+    sim = Simulation(clock)
+    memo = operator("*", cluster=sim.cluster)
+    memo.operator.deleted.add(RUN.uid)
+    body = kopf.Body(body_of())
+    await wake_by_testrun(body=body, uid=RUN.uid, namespace=RUN.namespace, type="DELETED", memo=memo)
+    assert sim.cluster.writes == []
+    assert memo.operator.deleted == set()
+
+
+def operator(*namespaces: str, runs: dict[RunId, Run] | None = None, cluster: Any = None) -> Any:
+    settings = SETTINGS.model_copy(update={"namespaces": namespaces})
+    tools = Tools(cluster, settings, cluster, Slots(1), {})
+    return SimpleNamespace(operator=Operator(tools, cluster, {run.uid: daemon for run, daemon in (runs or {}).items()}))
 
 
 def test_suite_images_get_the_supervisor_and_the_plugin() -> None:

@@ -15,8 +15,8 @@ from seatrial.cluster import Cluster
 from seatrial.errors import AlreadyExistsError, ForbiddenError, InvalidError, UnavailableError
 from seatrial.inquire import is_culprit
 from seatrial.kube import KubernetesCluster
-from seatrial.naming import RunId
-from seatrial.reconcile import acknowledge
+from seatrial.naming import FINALIZER, RunId
+from seatrial.reconcile import Run, acknowledge
 from seatrial.records import CollectError, End
 from seatrial.status import timestamp
 from tests.builders import (
@@ -128,7 +128,7 @@ class TestPassed:
         sim.start(sim.add(SPEC))
         await sim.until_over()
         order = [write.what for write in sim.cluster.writes]
-        assert order[0] == f"Namespace {NAMESPACE}"
+        assert order[:2] == [f"status of {RUN}", f"Namespace {NAMESPACE}"]
         first_pod = min(order.index(what) for what in ("Pod redis", "Pod environment", "Job suite-core"))
         for what in ("ResourceQuota run", "LimitRange run", "NetworkPolicy default-deny", "Secret connection"):
             assert order.index(what) < first_pod
@@ -331,7 +331,7 @@ class TestError:
     async def test_pods_that_were_never_created(self, sim: Simulation) -> None:
         sim.node.idle = True
         sim.start(sim.add(run_spec()))
-        await sim.until("Provisioning")
+        await sim.cluster.until(lambda: bool(sim.cluster.of_kind("Job")))
         job = sim.cluster.objects["Job", NAMESPACE, "suite-core"]
         job["metadata"]["creationTimestamp"] = timestamp(T0)
         sim.cluster.refusals["suite-core"] = "exceeded quota: run"
@@ -748,11 +748,97 @@ async def test_a_restarted_operator_counts_the_runs_that_are_active(clock: Clock
     sim.start(first)
     await sim.until("Running", first)
     await sim.stop()
-    sim.start(first)
-    await sim.cluster.until(lambda: sim.runs[first].last_pass == clock.now)
-    sim.start(second)
+    sim.start(second)  # it asks before the other one's daemon has had its first pass
     await sim.until("Queued", second)
+    sim.start(first)
+    sim.node.tell("core", 9)
+    await sim.until("Passed", second)
+    assert sim.cluster.status(first)["phase"] == "Passed"
     await sim.stop()
+
+
+class TestClaim:
+    """A run is started by whoever knows that it has not been started; and by nobody else."""
+
+    async def test_nothing_is_created_before_the_finalizer_is_there(self, sim: Simulation) -> None:
+        sim.start(sim.add(run_spec(), finalizers=[]))
+        body = sim.cluster.objects["TestRun", RUN.namespace, RUN.name]
+        await sim.cluster.until(lambda: sim.runs[RUN].last_pass == sim.clock.now)
+        sim.wake()
+        assert sim.cluster.writes == []
+        body["metadata"] |= {"finalizers": [FINALIZER], "resourceVersion": "2"}
+        sim.wake()
+        assert (await sim.until_over())["phase"] == "Passed"
+
+    async def test_a_run_that_is_over_is_not_run_again_by_one_who_has_not_heard(self, sim: Simulation) -> None:
+        sim.add(run_spec())
+        unseen = sim.cluster.body(RUN)
+        sim.start()
+        finished = await sim.until_over()
+        created = dict(sim.cluster.created)
+        await sim.stop()
+        late = Run(unseen, sim._tools)
+        await asyncio.wait_for(late.run(lambda: unseen), 30)
+        assert sim.cluster.status(RUN) == finished
+        assert sim.cluster.created == created
+
+    async def test_nor_by_one_who_believes_that_it_still_runs(self, sim: Simulation) -> None:
+        sim.node.told["core", 0] = 3
+        sim.start(sim.add(run_spec()))
+        await sim.until("Running")
+        stale = sim.cluster.body(RUN)
+        sim.node.tell("core", 9)
+        finished = await sim.until_over()
+        writes = len(sim.cluster.writes)
+        await sim.stop()
+        late = Run(stale, sim._tools)
+        await asyncio.wait_for(late.run(lambda: stale), 30)
+        assert sim.cluster.status(RUN) == finished
+        assert len(sim.cluster.writes) == writes
+
+    async def test_two_operators_come_to_one_verdict(self, sim: Simulation) -> None:
+        sim.add(SPEC)
+        other = Run(sim.cluster.body(RUN), sim._new_tools())
+        sim.start()
+        sim.cluster.on_change.append(other.wake.set)
+        await asyncio.wait_for(other.run(lambda: sim.cluster.body(RUN)), 30)
+        status = await sim.until_over()
+        assert (status["phase"], status["passed"]) == ("Passed", "5/5")
+        assert set(sim.cluster.created.values()) == {1}
+        ended = [status["timings"]["finished"] for status in sim.cluster.statuses if status["phase"] == "Passed"]
+        assert len(set(ended)) == 1
+
+    async def test_the_environment_of_a_run_that_is_gone_goes_too(self, sim: Simulation) -> None:
+        body = sim.cluster.body(sim.add(run_spec()))
+        sim.cluster.after = lambda *_: sim.cluster.objects.pop(("TestRun", RUN.namespace, RUN.name), None)
+        run = Run(body, sim._tools)
+        await asyncio.wait_for(run.run(lambda: body), 30)
+        assert sim.cluster.of_kind("Namespace") == []
+        assert sim._tools.slots.active == 0
+
+
+class TestLaggingWatches:
+    """What is seen may be old; an Error is told only of what the API server itself says."""
+
+    @pytest.mark.parametrize("kind", ["pods", "jobs", "namespace"])
+    async def test_what_is_not_seen_is_not_gone(
+        self, sim: Simulation, kind: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sim.node.told["core", 0] = 3
+        sim.start(sim.add(run_spec(services={"redis": {}})))
+        await sim.until("Running")
+        await sim.stop()
+        blind = {"pods": lambda _: [], "jobs": lambda _: [], "namespace": lambda _: None}
+        for name in {"pods", kind} if kind == "jobs" else {kind}:
+            monkeypatch.setattr(sim.cluster, name, blind[name])
+        sim.start()
+        await sim.cluster.until(lambda: sim.runs[RUN]._logs.shards != {}, "the logs are followed")
+        sim.wake()
+        monkeypatch.undo()
+        monkeypatch.setattr(reconcile, "time", sim.clock)
+        monkeypatch.setattr(report, "time", sim.clock)
+        sim.node.tell("core", 9)
+        assert (await sim.until_over())["phase"] == "Passed"
 
 
 async def test_a_suspended_run_starts_nothing_until_it_may(sim: Simulation) -> None:

@@ -11,7 +11,8 @@ from seatrial.api import TestRunStatus
 from seatrial.decide import Orders, decide
 from seatrial.environment import EnvironmentState
 from seatrial.errors import ForbiddenError, UnavailableError
-from seatrial.report import Reporter, _remove
+from seatrial.naming import RunId
+from seatrial.report import GoneError, OvertakenError, Reporter, _is_newer, _remove
 from seatrial.status import Moment, project, read_past
 from tests.builders import (
     RUN,
@@ -52,7 +53,7 @@ def cluster(clock: Clock) -> FakeCluster:
 
 
 def reporter(cluster: FakeCluster) -> Reporter:
-    return Reporter(RUN, cluster, cluster.status(RUN))
+    return Reporter(RUN, cluster, cluster.body(RUN))
 
 
 def running(past: TestRunStatus, now: float, tests: int = 0, generation: int = 1) -> TestRunStatus:
@@ -109,9 +110,9 @@ class TestProgress:
         sent: list[dict[str, Any]] = []
         patch_status = cluster.patch_status
 
-        async def spy(run: Any, patch: dict[str, Any]) -> None:
+        async def spy(run: Any, patch: dict[str, Any], version: str) -> str:
             sent.append(patch)
-            await patch_status(run, patch)
+            return await patch_status(run, patch, version)
 
         monkeypatch.setattr(cluster, "patch_status", spy)
         teller = reporter(cluster)
@@ -218,7 +219,7 @@ class TestStatusesOfOtherVersions:
         ids=lambda strange: next(iter(strange), "nothing"),
     )
     def test_what_is_known_stays(self, strange: dict[str, Any]) -> None:
-        status = Reporter(RUN, FakeCluster(), self.FINISHED | strange).status
+        status = Reporter(RUN, FakeCluster(), {**body_of(), "status": self.FINISHED | strange}).status
         assert status.phase == "Passed"
         assert read_past(status).finished_at == T0 + 60
         assert status.conditions[0].type == "Finished"
@@ -226,12 +227,12 @@ class TestStatusesOfOtherVersions:
 
     def test_what_can_be_read_of_a_list_is_read(self) -> None:
         strange = {"failures": [{"id": "a"}, {"suite": "core", "id": "b", "outcome": "failed", "severity": 9}]}
-        status = Reporter(RUN, FakeCluster(), self.FINISHED | strange).status
+        status = Reporter(RUN, FakeCluster(), {**body_of(), "status": self.FINISHED | strange}).status
         assert [failure.id for failure in status.failures] == ["b"]
 
     def test_a_condition_that_cannot_be_read_is_left_out(self) -> None:
         strange = {"conditions": [{"type": "Ready"}, *self.FINISHED["conditions"]]}
-        status = Reporter(RUN, FakeCluster(), self.FINISHED | strange).status
+        status = Reporter(RUN, FakeCluster(), {**body_of(), "status": self.FINISHED | strange}).status
         assert [item.type for item in status.conditions] == ["Finished"]
 
     def test_a_whole_that_cannot_be_read_is_forgotten(self) -> None:
@@ -241,4 +242,72 @@ class TestStatusesOfOtherVersions:
 
     @pytest.mark.parametrize("nothing", [None, {}])
     def test_of_a_run_that_nobody_has_seen(self, nothing: Any) -> None:
-        assert Reporter(RUN, FakeCluster(), nothing).status == TestRunStatus()
+        assert Reporter(RUN, FakeCluster(), {**body_of(), "status": nothing}).status == TestRunStatus()
+
+
+class TestOtherWriters:
+    """Nobody who knows less than the status says may write it."""
+
+    async def test_a_stale_writer_takes_over_what_was_written(self, cluster: FakeCluster) -> None:
+        stale, fresh = reporter(cluster), reporter(cluster)
+        await fresh.write(running(fresh.status, T0, 7), T0)
+        with pytest.raises(OvertakenError):
+            await stale.write(running(stale.status, T0, 2), T0)
+        assert stale.status.passed == "7/100"
+        assert cluster.status(RUN)["passed"] == "7/100"
+        await stale.write(running(stale.status, T0 + 1, 8), T0 + 1)
+        assert cluster.status(RUN)["passed"] == "8/100"
+
+    async def test_a_change_of_something_else_is_no_hindrance(self, cluster: FakeCluster) -> None:
+        teller = reporter(cluster)
+        cluster.objects["TestRun", RUN.namespace, RUN.name]["metadata"]["resourceVersion"] = "41"
+        await teller.write(running(teller.status, T0, 2), T0)
+        assert cluster.status(RUN)["passed"] == "2/100"
+        await teller.write(running(teller.status, T0, 3), T0)
+        assert cluster.body(RUN)["metadata"]["resourceVersion"] == "43"
+
+    async def test_a_write_whose_answer_was_lost_is_not_another_writers(self, cluster: FakeCluster) -> None:
+        teller = reporter(cluster)
+        wanted = running(teller.status, T0, 2)
+        lost = reporter(cluster)
+        await lost.write(wanted, T0)
+        await teller.write(wanted, T0)  # the client repeats it with the version that it knows
+        assert len(cluster.statuses) == 1
+        await teller.write(running(teller.status, T0, 3), T0)
+        assert cluster.status(RUN)["passed"] == "3/100"
+
+    async def test_what_a_watch_brings_is_taken_when_it_is_newer(self, cluster: FakeCluster) -> None:
+        teller, other, old = reporter(cluster), reporter(cluster), cluster.body(RUN)
+        await other.write(running(other.status, T0, 7), T0)
+        teller.observe(cluster.body(RUN))
+        assert teller.status.passed == "7/100"
+        teller.observe(old)
+        assert teller.status.passed == "7/100"
+        await teller.write(running(teller.status, T0, 8), T0)
+        assert len(cluster.statuses) == 2
+
+    async def test_what_is_read_is_newer_than_a_stale_list(self, cluster: FakeCluster) -> None:
+        teller, other = reporter(cluster), reporter(cluster)
+        await other.write(running(other.status, T0, 7), T0)
+        await teller.read()
+        assert teller.status.passed == "7/100"
+
+    @pytest.mark.parametrize("uid", [None, "another"])
+    async def test_a_run_that_is_gone(self, cluster: FakeCluster, uid: str | None) -> None:
+        teller = reporter(cluster)
+        body = cluster.objects.pop(("TestRun", RUN.namespace, RUN.name))
+        if uid is not None:
+            cluster.objects["TestRun", RUN.namespace, RUN.name] = body_of(run=RunId(RUN.name, RUN.namespace, uid))
+        with pytest.raises(GoneError):
+            await teller.write(running(teller.status, T0), T0)
+        with pytest.raises(GoneError):
+            await teller.read()
+        assert body["status"] == {"observedGeneration": -1}
+
+
+@pytest.mark.parametrize(
+    ("version", "than", "newer"),
+    [("2", "1", True), ("10", "9", True), ("9", "10", False), ("1", "1", False), ("1", "", True), ("", "1", False)],
+)
+def test_versions(version: str, than: str, newer: bool) -> None:  # noqa: FBT001
+    assert _is_newer(version, than) is newer

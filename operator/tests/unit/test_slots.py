@@ -5,7 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatrial.naming import RunId
 from seatrial.slots import Slots
+
+
+def run(uid: str) -> RunId:
+    """A run in the namespace that its uid begins with."""
+    return RunId(uid, uid.partition("/")[0] if "/" in uid else "team", uid)
 
 
 class Queue:
@@ -18,7 +24,7 @@ class Queue:
 
     def ask(self, uid: str, created_at: str | None = None) -> bool:
         self.created[uid] = created_at or self.created.get(uid, uid)
-        return self.slots.ask(uid, self.created[uid], lambda: self.woken.append(uid))
+        return self.slots.ask(run(uid), self.created[uid], lambda: self.woken.append(uid))
 
     def settle(self) -> list[str]:
         """Let everybody who was woken ask again; returns who got a slot."""
@@ -80,14 +86,37 @@ def test_whoever_gives_up_waiting_lets_the_next_one_pass() -> None:
 def test_a_run_that_was_started_before_counts_whatever_the_limit_says() -> None:
     queue = Queue(1)
     assert not [queue.ask("a"), queue.ask("b")][1]
-    queue.slots.adopt("b")
-    queue.slots.adopt("c")
+    queue.slots.adopt(run("b"))
+    queue.slots.adopt(run("c"))
     assert queue.slots.active == 3
     queue.slots.release("a")
     queue.slots.release("b")
     assert not queue.ask("d")
     queue.slots.release("c")
     assert queue.settle() == ["d"]
+
+
+def test_a_namespace_that_asks_for_much_does_not_keep_the_others_waiting() -> None:
+    queue = Queue(2)
+    for uid in ("big/1", "big/2", "big/3", "big/4", "small/5", "tiny/6"):
+        queue.ask(uid)
+    queue.slots.release("big/1")
+    assert queue.settle() == ["small/5"]
+    queue.slots.release("small/5")
+    assert queue.settle() == ["tiny/6"]
+    queue.slots.release("big/2")
+    assert queue.settle() == ["big/3"]
+    assert queue.slots.waiting == 1
+
+
+def test_slots_of_runs_that_are_gone_come_back() -> None:
+    queue = Queue(2)
+    for uid in "abcd":
+        queue.ask(uid)
+    queue.slots.retain({"b", "c", "d"})
+    assert queue.settle() == ["c"]
+    queue.slots.retain({"b", "c", "d"})
+    assert queue.slots.active == 2
 
 
 def test_giving_back_what_one_has_not_is_nothing() -> None:

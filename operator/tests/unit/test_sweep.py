@@ -100,9 +100,15 @@ async def test_it_is_tried_again_after_a_failure(
             raise error
 
     cluster.before = before
-    task = asyncio.create_task(sweep_forever(cluster))
+    task = asyncio.create_task(sweep_forever(cluster, lambda _: None))
     await cluster.until(lambda: cluster.namespace(run_namespace(GONE)) is None)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert "the sweep for orphans failed: 503" in caplog.text
+
+
+async def test_whoever_counts_runs_is_told_which_there_are(cluster: FakeCluster) -> None:
+    told: list[set[str]] = []
+    await sweep(cluster, told.append)
+    assert told == [await cluster.list_run_uids()]
