@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.agent.junit import MAX_BYTES, MAX_CASES, MAX_DEPTH, JunitFormatError, parse_junit
+from seatrial.agent.tail import CHUNK
 from seatrial.records import ID_BYTES, TEXT_BYTES, Attempt, Collected, CollectError, Finish, Record
 
 
 def parse(text: str | bytes) -> list[Record]:
-    return parse_junit([text if isinstance(text, bytes) else text.encode()], now=7.0)
+    data = text if isinstance(text, bytes) else text.encode()
+    return parse_junit((data[start : start + CHUNK] for start in range(0, len(data), CHUNK)), now=7.0)
 
 
 def attempts(text: str | bytes, *members: str) -> list[tuple[Any, ...]]:
@@ -111,6 +113,9 @@ def test_times(time: str, seconds: float) -> None:
         ('result="skipped"', "skipped"),
         ('status="fail"', "failed"),
         ('status="passed"', "passed"),
+        ('status="Error"', "error"),
+        ('status="run" result="failed"', "failed"),
+        ('status="notrun" result="error"', "error"),
     ],
 )
 def test_a_status_without_an_element(attribute: str, outcome: str) -> None:
@@ -151,6 +156,37 @@ def test_elements_in_odd_places_are_no_results() -> None:
 <testcase name="a"><properties><property name="failure"/></properties><system-out>&lt;failure/&gt;</system-out>
 <failure message="m">text<failure/><testcase name="x"/></failure><system-err/></testcase></testsuite>"""
     assert attempts(text, "message") == [("a", "failed", "m")]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('<testcase name="a"><skipped><failure message="m"/></skipped></testcase>', [("a", "failed", "m")]),
+        ('<testcase name="a"><system-out><error message="m"/></system-out></testcase>', [("a", "error", "m")]),
+        (
+            '<testcase name="a"><flakyFailure><error message="m"/></flakyFailure></testcase>',
+            [("a", "failed", ""), ("a", "error", "m")],
+        ),
+    ],
+)
+def test_a_failure_in_an_odd_place_is_a_failure(text: str, expected: list[Any]) -> None:
+    assert attempts(f"<testsuite>{text}</testsuite>", "message") == expected
+
+
+def test_a_test_case_inside_the_failure_of_a_suite_is_part_of_its_text() -> None:
+    text = '<testsuite name="s"><testcase name="a"/><error message="m"><testcase name="b"/></error></testsuite>'
+    assert attempts(text) == [("s::a", "passed")]
+    assert problems(text) == [("s", "m")]
+
+
+def test_a_name_never_takes_the_number_of_another() -> None:
+    cases = "".join(f'<testcase name="{name}"/>' for name in ("a", "a (run 2)", "a", "a"))
+    assert [name for name, _ in attempts(f"<testsuite>{cases}</testsuite>")] == [
+        "a",
+        "a (run 2)",
+        "a (run 3)",
+        "a (run 4)",
+    ]
 
 
 def test_texts_and_names_are_bounded() -> None:
@@ -195,8 +231,13 @@ BOMB = f'<!DOCTYPE x [<!ENTITY e0 "aaaaaaaaaa">{ENTITIES}]><testsuite>&e25;</tes
         ("<testsuite>" + "<testcase/>" * (MAX_CASES + 1), f"more than {MAX_CASES} tests"),
         ("<testsuite>" + " " * MAX_BYTES, "larger than 20 MiB"),
         ("<testsuite><testcase>" + "<rerunFailure/>" * 101, "more than 100 attempts"),
+        ("<testsuite><testcase><testcase/></testcase></testsuite>", "a <testcase> inside a test case"),
+        ("<testsuite><testcase><testsuite/></testcase></testsuite>", "a <testsuite> inside a test case"),
+        ("<testsuite><testcase><skipped><testcase/>", "a <testcase> inside a test case"),
+        ("<testsuite><!--" + " " * (3 << 20) + "-->", "a tag or comment of more than 2 MiB"),
+        ("<testsuite>" + f"<testcase>{'<rerunFailure/>' * 99}</testcase>" * 9000, "more than 32 MiB of names"),
     ],
-    ids=range(16),
+    ids=range(21),
 )
 def test_what_is_refused(text: str | bytes, message: str) -> None:
     with pytest.raises(JunitFormatError, match=message):
