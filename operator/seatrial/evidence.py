@@ -22,10 +22,12 @@ from seatrial.records import (
     Record,
     Start,
     Unknown,
+    Unreachable,
 )
 
 MAX_TESTS = 100_000
 """Of one shard; also the bound for modules that were skipped or could not be collected."""
+MAX_SERVICES = 16
 FAILING = frozenset({Outcome.FAILED, Outcome.ERROR})
 
 
@@ -68,6 +70,8 @@ class ShardEvidence:
     first_test: float | None = None
     last_test: float | None = None
     finish: Finish | None = None
+    unreachable: dict[str, str] = field(default_factory=dict)
+    """Services that accepted no connection when the suite ended with failures, and what was seen."""
     junit_error: str = ""
     end: End | None = None
     drained: bool = False
@@ -128,6 +132,9 @@ class ShardEvidence:
                     self.module_skips[record.id] = _module(record.id, Outcome.SKIPPED, record.message, record.location)
             case Finish():
                 self.finish = record
+            case Unreachable():
+                if len(self.unreachable) < MAX_SERVICES:
+                    self.unreachable[record.name] = record.message
             case End():
                 if self.end is not None:
                     self.lose("there is a second end marker")

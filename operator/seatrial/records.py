@@ -103,6 +103,13 @@ class Finish(NamedTuple):
     ran: int = 0
 
 
+class Unreachable(NamedTuple):
+    """A service that did not accept a connection when the suite ended with failures."""
+
+    name: str
+    message: str = ""
+
+
 class End(NamedTuple):
     """The last record: how pytest ended. ``rc`` is None when it was killed or never ran."""
 
@@ -137,7 +144,18 @@ class Unknown(NamedTuple):
 
 
 Record: TypeAlias = (
-    Start | Gate | Collected | CollectError | CollectSkip | Attempt | Finish | End | JunitError | Garbage | Unknown
+    Start
+    | Gate
+    | Collected
+    | CollectError
+    | CollectSkip
+    | Attempt
+    | Finish
+    | Unreachable
+    | End
+    | JunitError
+    | Garbage
+    | Unknown
 )
 
 
@@ -230,6 +248,7 @@ _TYPES: dict[str, tuple[type[Any], tuple[_Field, ...]]] = {
         ),
     ),
     "finish": (Finish, (_AT, ("rc", "rc", _optional(_count)), ("ran", "ran", _count))),
+    "unreachable": (Unreachable, (("name", "name", _name), ("message", "m", _message))),
     "end": (
         End,
         (

@@ -19,6 +19,7 @@ from seatrial.records import (
     LINE_BYTES,
     MESSAGE_BYTES,
     OVERFLOW,
+    Attempt,
     JunitError,
     clip,
     dump_object,
@@ -28,7 +29,7 @@ from seatrial.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from seatrial.records import Record
 
@@ -45,6 +46,7 @@ PACKED_BYTES = 256 << 10
 """Of records that go into one line, before compression; half of what the reader accepts."""
 SINGLE_BYTES = 11_000
 """A record of this size fits into a line even if it cannot be compressed."""
+FAILING = frozenset({"failed", "error"})
 STOP = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -118,16 +120,20 @@ def write_all(fd: int, data: bytes) -> None:
         data = data[os.write(fd, data) :]
 
 
-def follow(path: str, output: Output) -> None:
+def follow(path: str, output: Output, services: Sequence[str] = ()) -> None:
     """Until SIGTERM, then what is left in the file."""
     tail = Tail(path)
     pending: list[bytes] = []
     flushed = 0.0
+    asked = False
     while True:
         stop = signal.sigtimedwait(STOP, IDLE_SECONDS if tail.ended and not pending else POLL_SECONDS) is not None
         ended, start, more = tail.ended, tail.offset, True
         while more and not output.full and tail.offset - start < (DRAIN_BYTES if stop else 4 * CHUNK):
             records, more = tail.read()
+            if tail.ended and not asked:
+                asked = True
+                records[-1:-1] = unreachable(records[-1], services)
             pending += records
             if full := len(pending) // BATCH_RECORDS * BATCH_RECORDS:
                 output.emit(pending[:full])
@@ -142,7 +148,16 @@ def follow(path: str, output: Output) -> None:
             flushed = now
 
 
-def relay_junit(path: str, output: Output) -> None:
+def unreachable(end: bytes, services: Sequence[str]) -> list[bytes]:
+    """What is to be told of the services before the end of a suite that did not pass."""
+    if (load_object(end) or {}).get("rc") == 0:
+        return []
+    from seatrial.agent.services import find_unreachable  # noqa: PLC0415  # only suites that fail pay for it
+
+    return [dump_record(record) for record in find_unreachable(services)]
+
+
+def relay_junit(path: str, output: Output, services: Sequence[str] = ()) -> None:
     """Read a JUnit XML file once the suite has ended."""
     signal.sigwait(STOP)
     from seatrial.agent.junit import JunitFormatError, parse_junit  # noqa: PLC0415  # only these suites pay for it
@@ -158,6 +173,11 @@ def relay_junit(path: str, output: Output) -> None:
         records = [JunitError(clip(f"{path}: {error}", MESSAGE_BYTES))]
     except OSError as error:
         records = [JunitError(clip(f"{path}: {error.strerror}", MESSAGE_BYTES))]
+    failing = any(isinstance(record, Attempt) and record.outcome in FAILING for record in records)
+    if failing:
+        from seatrial.agent.services import find_unreachable  # noqa: PLC0415  # only suites that fail pay for it
+
+        records = [*find_unreachable(services), *records]
     output.emit(dump_record(record) for record in records)
 
 
@@ -166,10 +186,11 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
     for number in STOP:
         signal.signal(number, lambda *_: None)  # without a handler PID 1 would never get it
+    services = environ.get("SEATRIAL_SERVICES", "").split()
     if junit := environ.get("SEATRIAL_JUNIT"):
-        relay_junit(junit, Output())
+        relay_junit(junit, Output(), services)
     elif folder := environ.get("SEATRIAL_RECORDS"):
-        follow(f"{folder}/records.jsonl", Output())
+        follow(f"{folder}/records.jsonl", Output(), services)
     else:
         print("the relay needs SEATRIAL_RECORDS, a folder, or SEATRIAL_JUNIT, a file", file=sys.stderr)
         return 2

@@ -65,7 +65,36 @@ def _service_died(facts: Facts) -> Judgement | None:
 
 def suites_ended(facts: Facts) -> Judgement | None:
     """Every suite has come to its own end."""
-    return judge_run([(name, suite.judgement) for name, suite in facts.suites.items()])
+    verdict = judge_run([(name, suite.judgement) for name, suite in facts.suites.items()])
+    # The kubelet tells of a death up to a second late: failures that it explains must not become the verdict before.
+    return None if verdict is not None and verdict.state is State.FAILED and _unreachable(facts) else verdict
+
+
+def _service_unreachable(facts: Facts) -> Judgement | None:
+    """Tests have failed, a service accepts no connection, and the kubelet has had time to tell how it died."""
+    verdict = judge_run([(name, suite.judgement) for name, suite in facts.suites.items()])
+    if verdict is None or verdict.state is not State.FAILED:
+        return None
+    lost = _unreachable(facts)
+    if not lost or any(not pod.terminated for suite, _, _ in lost for pod in facts.snapshot.pods_of("suite", suite)):
+        return None
+    suite, service, said = lost[0]
+    return Judgement(
+        State.ERROR,
+        "ServiceFailed",
+        f"service {service} accepted no connection when suite {suite} ended ({said}); before that: {verdict.message}",
+    )
+
+
+def _unreachable(facts: Facts) -> list[tuple[str, str, str]]:
+    """Suite, service and what was seen, for each service that was gone when a suite ended."""
+    services = {service.name for service in facts.plan.services}
+    return [
+        (suite, name, said)
+        for (suite, _), shard in facts.snapshot.shards.items()
+        for name, said in shard.unreachable.items()
+        if name in services
+    ]
 
 
 def _environment_failed(facts: Facts) -> Judgement | None:
@@ -164,6 +193,7 @@ CHECKS: tuple[Callable[[Facts], Judgement | None], ...] = (
     _service_died,
     _environment_failed,  # before what came of it: suites give up when the gate does not open
     _pods_stuck,
+    _service_unreachable,
     suites_ended,
     _application_died,
     _application_refused,

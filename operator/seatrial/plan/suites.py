@@ -101,7 +101,10 @@ def plan_suite(
         variable("SEATRIAL_GATE", f"http://environment:{GATE_PORT}/gate"),
         variable("SEATRIAL_GATE_SECONDS", _number(gate_seconds)),
     ]
-    relay_env: list[Object] = [variable("SEATRIAL_RECORDS", RECORDS)]
+    relay_env: list[Object] = [
+        variable("SEATRIAL_RECORDS", RECORDS),
+        variable("SEATRIAL_SERVICES", " ".join(_address(service) for service in services)),
+    ]
     relay_mounts = [mount("records", RECORDS)]
     init: list[Object] = []
     if suite.tests_from is not None:
@@ -175,6 +178,10 @@ def plan_suite(
         junit=suite.junit is not None,
         copies=tuple(copies),
     )
+
+
+def _address(service: PlannedService) -> str:
+    return f"{service.name}:{service.service['spec']['ports'][0]['port']}"
 
 
 def pytest_args(options: Pytest) -> list[str]:

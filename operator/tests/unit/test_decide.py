@@ -11,6 +11,7 @@ from seatrial.decide import Decision, Orders, Past, SuiteDecision, decide, suite
 from seatrial.decide.checks import CHECKS
 from seatrial.decide.model import WATCH_LAG_SECONDS
 from seatrial.environment import ComponentState, EnvironmentState
+from seatrial.records import Unreachable
 from seatrial.verdict import Judgement, State
 from tests.builders import (
     NAMESPACE,
@@ -102,6 +103,7 @@ def done(suite: str, *records: Any) -> ShardEvidence:
 
 
 ALL_DONE = shards_of(done("core"), done("slow"))
+LOST = shards_of(done("core", failed("a"), Unreachable("redis", "refused")), done("slow"))
 
 # In the order in which they outweigh each other; each with a part of its message.
 ENDS: list[tuple[str, Situation, str, str]] = [
@@ -145,6 +147,12 @@ ENDS: list[tuple[str, Situation, str, str]] = [
         Situation(pods={"postgres": pod("service", "postgres", waiting("postgres", "InvalidImageName", "bad"))}),
         "InvalidImage",
         "service postgres: pod postgres, image 'postgres:1': bad",
+    ),
+    (
+        "tests have failed, and a service accepts no connection",
+        Situation({"shards": LOST}, {"suite-core-0": over_pod("core"), "suite-slow-0": over_pod("slow")}),
+        "ServiceFailed",
+        "service redis accepted no connection when suite core ended (refused)",
     ),
     (
         "every suite has ended",
@@ -277,6 +285,31 @@ class TestServices:
         verdict = Situation(pods={"redis": pod("service", "redis", status)}).decide().verdict
         assert verdict is not None
         assert verdict.message == f"service redis died {said}"
+
+    def test_failures_wait_for_news_of_a_service_that_is_gone(self) -> None:
+        """The suite's records are there before the kubelet has told how redis died."""
+        lost = done("core", failed("a"), Unreachable("redis", "Connection refused"))
+        shards = shards_of(lost, done("slow"))
+        pods = {"suite-core-0": suite_pod("core"), "suite-slow-0": suite_pod("slow")}
+        assert Situation({"shards": shards}, dict(pods)).decide().verdict is None
+        dead = pod("service", "redis", ended("redis", 137, "OOMKilled"))
+        verdict = Situation({"shards": shards}, {**pods, "redis": dead}).decide().verdict
+        assert verdict is not None
+        assert verdict.message == "service redis died (OOMKilled, exit code 137)"
+
+    def test_failures_beside_a_service_that_lives_and_answers_nobody(self) -> None:
+        lost = done("core", failed("a"), Unreachable("redis", "Connection refused"))
+        over = {"suite-core-0": over_pod("core"), "suite-slow-0": over_pod("slow")}
+        verdict = Situation({"shards": shards_of(lost, done("slow"))}, {**over}).decide().verdict
+        assert verdict is not None
+        assert (verdict.state, verdict.reason) == (State.ERROR, "ServiceFailed")
+        assert verdict.message.startswith("service redis accepted no connection when suite core ended (Connection refu")
+
+    def test_what_a_suite_says_of_a_service_that_it_has_not(self) -> None:
+        lost = done("core", failed("a"), Unreachable("mongo", "Connection refused"))
+        verdict = Situation({"shards": shards_of(lost, done("slow"))}).decide().verdict
+        assert verdict is not None
+        assert verdict.reason == "TestsFailed"
 
     def test_a_pod_that_was_evicted(self) -> None:
         verdict = Situation(pods={"redis": pod("service", "redis", phase="Failed", reason="Evicted")}).decide().verdict

@@ -23,6 +23,7 @@ from seatrial.records import (
     Record,
     Start,
     Unknown,
+    Unreachable,
     dump_object,
     parse_record,
 )
@@ -203,6 +204,7 @@ def test_the_gate_is_dated_once() -> None:
 def test_why_a_junit_file_cannot_be_read() -> None:
     assert evidence_of([JunitError("no such file")]).junit_error == "no such file"
     assert evidence_of([JunitError("")]).junit_error
+    assert evidence_of([Unreachable("redis", "refused")]).unreachable == {"redis": "refused"}
 
 
 def test_what_tells_nothing_changes_nothing() -> None:

@@ -32,6 +32,7 @@ from seatrial.records import (
     RecordError,
     Start,
     Unknown,
+    Unreachable,
     clip,
     decode,
     dump_record,
@@ -79,6 +80,7 @@ RECORDS: st.SearchStrategy[Record] = st.one_of(
         st.none() | TEXT,
     ),
     st.builds(JunitError, MESSAGE),
+    st.builds(Unreachable, SHORT, MESSAGE),
     st.builds(Garbage, COUNTS, MESSAGE),
 )
 JSON = st.recursive(
@@ -86,7 +88,19 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
-KINDS = ["start", "gate", "collected", "collectError", "collectSkip", "test", "finish", "end", "junitError", "garbage"]
+KINDS = [
+    "start",
+    "gate",
+    "collected",
+    "collectError",
+    "collectSkip",
+    "test",
+    "finish",
+    "end",
+    "junitError",
+    "unreachable",
+    "garbage",
+]
 KEYS = ["at", "id", "o", "a", "d", "m", "l", "x", "n", "total", "digest", "rc", "signal", "final", "stderr", "timeout"]
 OBJECTS = st.builds(
     lambda kind, members: {**members, "t": kind},

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -32,6 +33,7 @@ from seatrial.records import (
     JunitError,
     Record,
     Unknown,
+    Unreachable,
     decode,
     dump_record,
 )
@@ -372,6 +374,37 @@ def test_junit_xml_becomes_records(sidecar: Relay, tmp_path: Path) -> None:
     assert (records[0].tests, records[0].total, records[0].at >= before) == (2, 2, True)
     assert [(r.id, r.outcome) for r in records if isinstance(r, Attempt)] == [("c::a", "passed"), ("c::b", "failed")]
     assert records[-1] == Finish(records[0].at, None, 2)
+
+
+@pytest.fixture
+def ports() -> Iterator[tuple[str, str]]:
+    """Addresses of a server that accepts connections, and of one that is gone."""
+    with socket.create_server(("127.0.0.1", 0)) as alive, socket.create_server(("127.0.0.1", 0)) as gone:
+        addresses = f"127.0.0.1:{alive.getsockname()[1]}", f"127.0.0.1:{gone.getsockname()[1]}"
+        gone.close()
+        yield addresses
+
+
+@pytest.mark.parametrize("rc", [0, 1, None])
+def test_a_service_that_is_gone_is_told_before_the_end(sidecar: Relay, ports: tuple[str, str], rc: int | None) -> None:
+    sidecar.start(SEATRIAL_SERVICES=" ".join(ports)).ready()
+    sidecar.write(attempt(1), {"t": "end", "at": 6.0, "rc": rc})
+    if rc == 0:
+        assert sidecar.stop() == [told(1), End(6.0, 0)]
+    else:
+        gone = Unreachable("127.0.0.1", f"{ports[1]}: Connection refused")
+        assert sidecar.wait_for(3) == [told(1), gone, End(6.0, rc)]
+        assert len(sidecar.stop()) == 3
+
+
+def test_a_service_that_is_gone_is_told_before_junit_results(
+    sidecar: Relay, tmp_path: Path, ports: tuple[str, str]
+) -> None:
+    path = tmp_path / "junit.xml"
+    path.write_text(JUNIT.strip())
+    records = sidecar.start(SEATRIAL_JUNIT=str(path), SEATRIAL_SERVICES=ports[1]).stop()
+    assert records[0] == Unreachable("127.0.0.1", f"{ports[1]}: Connection refused")
+    assert isinstance(records[-1], Finish)
 
 
 @pytest.mark.parametrize(
