@@ -13,6 +13,8 @@ export KUBECONFIG CLUSTER
 NAMESPACE ?= seatrial-system
 SOURCES := operator suites hack images bench
 TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/position-manager/position_manager hack images bench
+PYTEST := $(BIN)/pytest -q
+WITHOUT_NODE := $(if $(filter kind,$(CLUSTER)), and not node)
 KUBECTL = $$($(PYTHON) -m hack.cluster path kubectl)
 HELM = $$($(PYTHON) -m hack.cluster path helm)
 
@@ -24,7 +26,9 @@ demo: cluster images install $(VENV)/.installed ## Boot a cluster, install the o
 
 .PHONY: test
 test: lint type contract crd-check install ## Run every test, from lint to end to end on a real cluster
-	@$(BIN)/pytest -q $(if $(filter kind,$(CLUSTER)),-m "not node")
+	@# First what may run side by side; then what restarts the operator, or measures out the machine.
+	@$(PYTEST) -n 3 --dist loadgroup -m "not disruptive and not faults$(WITHOUT_NODE)"
+	@$(PYTEST) -m "(disruptive or faults)$(WITHOUT_NODE)"
 
 ##@ Checks without a cluster
 
@@ -51,7 +55,7 @@ contract: $(VENV)/.installed ## Who may import whom
 
 .PHONY: unit
 unit: $(VENV)/.installed ## Tests that need no cluster
-	@$(BIN)/pytest -q -m "not apiserver and not e2e"
+	@$(PYTEST) -n 2 -m "not apiserver and not e2e and not faults"
 
 .PHONY: crd
 crd: $(VENV)/.installed ## Generate the CRDs and the API reference from the models
@@ -66,6 +70,25 @@ crd-check: $(VENV)/.installed ## Fail when the generated files are not what the 
 .PHONY: golden
 golden: $(VENV)/.installed ## Write the golden manifests anew; read the diff
 	@SEATRIAL_WRITE_GOLDEN=1 $(BIN)/pytest -q operator/tests/golden
+
+##@ On a real cluster
+
+.PHONY: e2e
+e2e: install ## Every example, and everything that can go wrong with a run
+	@$(PYTEST) -n 3 --dist loadgroup -m "e2e and not disruptive"
+	@$(PYTEST) -m "e2e and disruptive"
+
+.PHONY: faults
+faults: install ## Kill operators at every write and break their connections in every way (the long form)
+	@SEATRIAL_FAULTS=all $(PYTEST) -s -m faults
+
+.PHONY: bench
+bench: install ## Latency and cost beside plain manifests; saved under bench/results
+	@$(BIN)/python -m bench
+
+.PHONY: bench-scale
+bench-scale: install ## Hundreds of runs at once, with nodes that are played; saved under bench/results
+	@$(BIN)/python -m bench.scale
 
 ##@ The cluster
 
@@ -93,10 +116,6 @@ install: images ## Install the operator with its chart
 uninstall: ## Remove the operator; the TestRuns stay
 	@$(HELM) uninstall seatrial --namespace $(NAMESPACE) --wait
 
-.PHONY: bench
-bench: install ## Measure latency from outside, in the cluster
-	@$(BIN)/python -m bench.latency
-
 ##@ Set-up
 
 $(VENV)/.installed: requirements/dev.lock operator/pyproject.toml suites/kit/pyproject.toml suites/position-manager/pyproject.toml
@@ -112,4 +131,4 @@ lock: $(VENV)/.installed ## Write the hashed lock files anew
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-zA-Z_-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-zA-Z0-9_-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
