@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .kubectl import OPERATOR_NAMESPACE, Tenant, eventually, get, items, kubectl
+from .kubectl import OPERATOR_NAMESPACE, Tenant, eventually, get, items, kubectl, operator_pod
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,18 +20,57 @@ def operator() -> None:
     kubectl("rollout", "status", "deployment/seatrial", "-n", OPERATOR_NAMESPACE, "--timeout=60s")
 
 
+@pytest.fixture(autouse=True)
+def unharmed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test does to its runs, the operator neither restarts nor meets a defect of its own."""
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    before = operator_pod()
+    yield
+    if request.node.get_closest_marker("disruptive") is None:
+        assert operator_pod() == before, "the operator was restarted"
+    log = kubectl("logs", "-n", OPERATOR_NAMESPACE, "deployment/seatrial", f"--since-time={started}")
+    assert "Traceback" not in log, log[-8000:]
+
+
+@pytest.fixture(scope="session")
+def tenants() -> Iterator[dict[str, str]]:
+    """Tenants' namespaces, each with the test that had it. In the end neither they nor an environment may be left.
+
+    An environment takes seconds to go, so this is looked at once, after all tests.
+    """
+    tests: dict[str, str] = {}
+    yield tests
+
+    def left() -> list[str]:
+        found = []
+        for item in items("namespaces"):
+            owner = item["metadata"].get("annotations", {}).get("seatrial.dev/run-namespace", item["metadata"]["name"])
+            if owner in tests:
+                found.append(f"{item['metadata']['name']} of {tests[owner]}")
+        return found
+
+    try:
+        eventually("nothing is left", lambda: not left(), seconds=120)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {left()}") from None
+
+
 @pytest.fixture
-def tenant() -> Iterator[Tenant]:
-    """A namespace for the test's TestRuns. It goes with them, and so must every environment that they had."""
-    namespace = f"e2e-{uuid.uuid4().hex[:8]}"
-    kubectl("create", "namespace", namespace)
-    yield Tenant(namespace)
-    kubectl("delete", "testruns", "--all", "-n", namespace, "--timeout=60s")
-    kubectl("delete", "namespace", namespace, "--wait=false")
+def new_tenant(request: pytest.FixtureRequest, tenants: dict[str, str]) -> Iterator[Callable[[str], Tenant]]:
+    """Creates namespaces of a given name. They go with all that is in them when the test is over."""
+    mine: list[str] = []
 
-    def is_clean() -> bool:
-        environments = items("namespaces", selector="seatrial.dev/run-uid")
-        owners = (item["metadata"]["annotations"]["seatrial.dev/run-namespace"] for item in environments)
-        return namespace not in owners
+    def create(namespace: str) -> Tenant:
+        kubectl("create", "namespace", namespace)
+        mine.append(namespace)
+        tenants[namespace] = request.node.nodeid
+        return Tenant(namespace)
 
-    eventually(f"no environment of {namespace} is left", is_clean)
+    yield create
+    kubectl("delete", "namespace", *mine, "--wait=false")
+
+
+@pytest.fixture
+def tenant(new_tenant: Callable[[str], Tenant]) -> Tenant:
+    """A namespace for the test's TestRuns."""
+    return new_tenant(f"e2e-{uuid.uuid4().hex[:8]}")

@@ -24,8 +24,13 @@ Object = dict[str, Any]
 
 @cache
 def kubectl_path() -> str:
-    command = [sys.executable, "-m", "hack.cluster", "path", "kubectl"]
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    return cluster("path", "kubectl").strip()
+
+
+def cluster(*arguments: str) -> str:
+    """Run `python -m hack.cluster`; its standard output."""
+    command = [sys.executable, "-m", "hack.cluster", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
 def kubectl(*arguments: str, stdin: str | None = None, check: bool = True, seconds: float = 120) -> str:
@@ -65,7 +70,7 @@ def eventually(what: str, probe: Callable[[], Any], seconds: float = 60) -> Any:
         answer = probe()
         if answer:
             return answer
-        time.sleep(0.1)  # the pause between two looks, not a wait for something to have happened
+        time.sleep(0.2)  # the pause between two looks, not a wait for something to have happened
     raise AssertionError(f"{what}: not so after {seconds:g} s; last seen: {answer!r}")
 
 
@@ -85,11 +90,14 @@ class Tenant:
         text = yaml.safe_dump_all(documents)
         kubectl("apply", "-n", self.namespace, "-f", "-", stdin=text)
 
+    def config_map(self, name: str, **files: str) -> None:
+        """A ConfigMap; the last underscore of each keyword stands for the dot of a file's name."""
+        data = {".".join(file.rsplit("_", 1)): text for file, text in files.items()}
+        self.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+
     def tests(self, name: str, source: str) -> None:
         """A ConfigMap with one test file."""
-        self.apply(
-            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"test_it.py": source}}
-        )
+        self.config_map(name, test_it_py=source)
 
     def run(self, name: str, **spec: Any) -> None:
         """Create a TestRun. Without suites it runs the ConfigMap of its own name."""
@@ -106,34 +114,31 @@ class Tenant:
         patch = json.dumps({"spec": spec})
         kubectl("patch", "testrun", name, "-n", self.namespace, "--type=merge", "-p", patch)
 
+    def delete(self, name: str, *, wait: bool = True) -> None:
+        """Delete a TestRun, which must not wait for its environment to be gone."""
+        kubectl("delete", "testrun", name, "-n", self.namespace, f"--wait={str(wait).lower()}", "--timeout=30s")
+
     def finished(self, name: str, seconds: float = 120) -> Object:
         """The TestRun once it is over."""
-
-        def look() -> Object | None:
-            run = self.get(name)
-            return run if condition(run, "Finished")["status"] == "True" else None
-
-        try:
-            return dict(eventually(f"TestRun {name} is finished", look, seconds))
-        except AssertionError as error:
-            status = yaml.safe_dump(self.get(name).get("status"))
-            raise AssertionError(f"{error}\n{status}\n{operator_log()}") from None
+        return self._wait(name, "condition=Finished", seconds)
 
     def cleaned(self, name: str, seconds: float = 60) -> Object:
         """The TestRun once its environment is gone."""
-
-        def look() -> Object | None:
-            run = self.get(name)
-            return run if condition(run, "EnvironmentCleaned")["status"] == "True" else None
-
-        return dict(eventually(f"the environment of TestRun {name} is gone", look, seconds))
+        return self._wait(name, "condition=EnvironmentCleaned", seconds)
 
     def in_phase(self, name: str, phase: str, seconds: float = 60) -> Object:
-        def look() -> Object | None:
-            run = self.get(name)
-            return run if run.get("status", {}).get("phase") == phase else None
+        return self._wait(name, f"jsonpath={{.status.phase}}={phase}", seconds)
 
-        return dict(eventually(f"TestRun {name} is {phase}", look, seconds))
+    def _wait(self, name: str, what: str, seconds: float) -> Object:
+        try:
+            kubectl(
+                "wait", f"--for={what}", f"testrun/{name}", "-n", self.namespace, f"--timeout={seconds:g}s",
+                seconds=seconds + 30,
+            )  # fmt: skip
+        except AssertionError as error:
+            status = yaml.safe_dump(self.get(name).get("status"))
+            raise AssertionError(f"{error}\n{status}\n{operator_log()}") from None
+        return self.get(name)
 
     def slices(self, name: str) -> list[Object]:
         found = [item["spec"] for item in items("testresultslices", self.namespace)]
@@ -141,6 +146,18 @@ class Tenant:
             (item for item in found if item["run"] == name),
             key=lambda item: (item["suite"], item["shard"], item["firstSequence"]),
         )
+
+
+def operator_pod() -> tuple[str, int]:
+    """Uid of the operator's pod, and how often its container was restarted."""
+    pods = [
+        pod
+        for pod in items("pods", OPERATOR_NAMESPACE, "app.kubernetes.io/name=seatrial")
+        if "deletionTimestamp" not in pod["metadata"]
+    ]
+    assert len(pods) == 1, [pod["metadata"]["name"] for pod in pods]
+    statuses = pods[0]["status"].get("containerStatuses", [])
+    return pods[0]["metadata"]["uid"], sum(status["restartCount"] for status in statuses)
 
 
 def operator_log() -> str:

@@ -1,154 +1,117 @@
-"""However a suite ends, the run ends with it, and says why."""
+"""However a suite ends, the run ends with it, says why, and keeps the results so far."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-import yaml
 
-from .kubectl import condition
+from .ends import End, error, expect
 
 if TYPE_CHECKING:
     from .kubectl import Tenant
 
 pytestmark = pytest.mark.e2e
 
-TWO_PASSING = "def test_one(): pass\ndef test_two(): pass\n"
+DEAF = "import signal, time\nfor number in (signal.SIGINT, signal.SIGTERM): signal.signal(number, signal.SIG_IGN)\n"
+FOREVER = "while True: time.sleep(1)"
 
-SUITES: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
-    # name: (source, suite, phase, reason, part of the message)
-    "exit-without-end": (
+
+class Case(NamedTuple):
+    """A suite, and how its run ends."""
+
+    source: str
+    end: End
+    suite: dict[str, Any] = {}  # noqa: RUF012  (not changed)
+    conftest: str = ""
+
+
+CASES = {
+    "exit-code-0-before-the-end": Case(
         "import os\ndef test_one(): pass\ndef test_two(): os._exit(0)\ndef test_three(): pass\n",
-        {},
-        "Error",
-        "Incomplete",
-        "1 of 3",
+        error("Incomplete", "exit code 0 before pytest did", "1 of 3", passed="1/3"),
     ),
-    "pytest-exit": (
-        "import pytest\ndef test_one(): pass\ndef test_two(): pytest.exit('enough', returncode=0)\n",
-        {},
-        "Error",
-        "Incomplete",
-        "1 of 2",
+    "pytest-exit-with-code-0": Case(
+        "import pytest\ndef test_one(): pass\ndef test_two(): pytest.exit('x', returncode=0)\n",
+        error("Incomplete", "exit code 0", "1 of 2", passed="1/2"),
     ),
-    "segfault": (
+    "interrupted-from-within": Case(
+        "def test_one(): pass\ndef test_two(): raise KeyboardInterrupt\n",
+        error("Interrupted", "exit code 2", "KeyboardInterrupt", passed="1/2"),
+    ),
+    "segmentation-fault": Case(
         "import ctypes\ndef test_one(): pass\ndef test_two(): ctypes.string_at(0)\n",
-        {},
-        "Error",
-        "SuiteCrashed",
-        "SIGSEGV",
+        error("SuiteCrashed", "SIGSEGV", "1 of 2", passed="1/2"),
     ),
-    "hang": (
-        "import threading\ndef test_one(): threading.Event().wait()\n",
-        {"timeout": "2s"},
-        "Error",
-        "SuiteTimeout",
-        "still running 2 s after the gate opened",
+    "killed-by-itself": Case(
+        "import os\ndef test_one(): pass\ndef test_two(): os.kill(os.getpid(), 9)\n",
+        error("SuiteCrashed", "SIGKILL", "1 of 2", passed="1/2"),
     ),
-    "out-of-memory": (
+    "its-supervisor-killed": Case(
+        "import os, time\ndef test_one(): pass\ndef test_two(): os.kill(1, 15); time.sleep(60)\n",
+        error("Terminated", "asked to stop", passed="1/2"),
+    ),
+    "out-of-memory": Case(
         "def test_one(): pass\ndef test_two(): bytearray(b'x') * (1 << 30)\n",
+        error("OOMKilled", "limit", "1 of 2", passed="1/2"),
         {"resources": {"limits": {"memory": "160Mi"}}},
-        "Error",
-        "OOMKilled",
-        "1 of 2",
     ),
-    "no-tests": ("x = 1\n", {}, "Error", "NoTestsCollected", "exit code 5"),
-    "collection-error": ("import not_there\n", {}, "Error", "CollectionError", "not_there"),
-    "usage-error": (TWO_PASSING, {"pytest": {"args": ["--no-such-option"]}}, "Error", "UsageError", "--no-such-option"),
+    "hang": Case(
+        "import threading\ndef test_one(): pass\ndef test_two(): threading.Event().wait()\n",
+        error("SuiteTimeout", "still running 2 s after the gate opened", passed="1/2"),
+        {"timeout": "2s"},
+    ),
+    "hang-deaf-to-signals": Case(
+        f"{DEAF}def test_one(): pass\ndef test_two():\n    {FOREVER}\n",
+        error("SuiteTimeout", "still running 2 s after the gate opened", "1 of 2", passed="1/2"),
+        {"timeout": "2s"},
+    ),
+    "hang-in-a-teardown-deaf-to-signals": Case(
+        f"import pytest\n{DEAF}@pytest.fixture\ndef it():\n    yield\n    {FOREVER}\n"
+        "def test_one(): pass\ndef test_two(it): pass\n",
+        error("SuiteTimeout", "still running 2 s after the gate opened", "1 of 2", passed="1/2"),
+        {"timeout": "2s"},
+    ),
+    "hang-while-collecting": Case(
+        f"import time\n{FOREVER}\n",
+        error("SuiteTimeout", "still running 2 s after the gate opened", "no test was collected"),
+        {"timeout": "2s"},
+    ),
+    "no-tests": Case("x = 1\n", error("NoTestsCollected", "exit code 5")),
+    "no-tests-of-that-name": Case(
+        "def test_one(): pass\n", error("NoTestsCollected", "keyword"), {"pytest": {"keyword": "two"}}
+    ),
+    "collection-error": Case(
+        "import not_there\ndef test_one(): pass\n",
+        error("CollectionError", "test_it.py", "No module named 'not_there'"),
+    ),
+    "usage-error": Case(
+        "def test_one(): pass\n",
+        error("UsageError", "--no-such-option"),
+        {"pytest": {"args": ["--no-such-option"]}},
+    ),
+    "a-path-that-is-not-there": Case(
+        "def test_one(): pass\n",
+        error("UsageError", "file or directory not found: test_orders.py"),
+        {"pytest": {"paths": ["test_orders.py"]}},
+    ),
+    "a-conftest-that-cannot-be-imported": Case(
+        "def test_one(): pass\n",
+        error("UsageError", "No module named 'not_there'"),
+        conftest="import not_there\n",
+    ),
+    "a-plugin-that-fails": Case(
+        "def test_one(): pass\n",
+        error("PytestInternalError", "the plugin is broken"),
+        conftest="def pytest_collection_finish(): raise RuntimeError('the plugin is broken')\n",
+    ),
 }
 
 
-@pytest.mark.parametrize("name", sorted(SUITES))
+@pytest.mark.parametrize("name", CASES)
 def test_end(name: str, tenant: Tenant) -> None:
-    source, suite, phase, reason, message = SUITES[name]
-    tenant.tests(name, source)
-    tenant.run(name, suites=[{"name": "it", "testsFrom": {"configMapRef": {"name": name}}, **suite}])
-    status = tenant.finished(name)["status"]
-    assert (status["phase"], status["reason"]) == (phase, reason), yaml.safe_dump(status)
-    assert message in status["message"]
-
-
-def test_a_suite_that_is_not_pytest(tenant: Tenant) -> None:
-    xml = (
-        '<testsuite tests="2"><testcase classname="orders" name="create" time="0.1"/>'
-        '<testcase classname="orders" name="cancel"><failure message="still open"/></testcase></testsuite>'
-    )
-    tenant.run(
-        "junit",
-        suites=[
-            {
-                "name": "other",
-                "image": "localhost/seatrial/suite:dev",
-                "command": [
-                    "python3",
-                    "-c",
-                    f"open('/results/junit.xml', 'w').write('''{xml}'''); raise SystemExit(1)",
-                ],
-                "junit": {"path": "/results/junit.xml"},
-            }
-        ],
-    )
-    status = tenant.finished("junit")["status"]
-    assert (status["phase"], status["passed"]) == ("Failed", "1/2"), yaml.safe_dump(status)
-    assert status["failures"][0]["message"] == "still open"
-
-
-def test_a_suite_that_is_not_pytest_and_does_not_end(tenant: Tenant) -> None:
-    command = ["python3", "-c", "import threading; threading.Event().wait()"]
-    suite = {"name": "other", "image": "localhost/seatrial/suite:dev", "command": command, "timeout": "2s"}
-    tenant.run("endless", suites=[{**suite, "junit": {"path": "/results/junit.xml"}}])
-    status = tenant.finished("endless")["status"]
-    assert (status["phase"], status["reason"]) == ("Error", "SuiteTimeout"), yaml.safe_dump(status)
-
-
-def test_shards_share_the_tests(tenant: Tenant) -> None:
-    source = (
-        "import pytest\n@pytest.mark.parametrize('number', range(7))\ndef test_number(number): assert number != 3\n"
-    )
-    tenant.tests("shards", source)
-    suite = {"name": "it", "testsFrom": {"configMapRef": {"name": "shards"}}, "shards": 2}
-    tenant.run("shards", suites=[suite])
-    status = tenant.finished("shards")["status"]
-    assert (status["phase"], status["passed"]) == ("Failed", "6/7"), yaml.safe_dump(status)
-    assert sorted(shard["total"] for shard in status["suites"][0]["shards"]) == [3, 4]
-
-
-def test_suites_run_one_after_the_other(tenant: Tenant) -> None:
-    """A suite that fails does not keep the next one from running; the run needs both."""
-    tenant.tests("order", TWO_PASSING)
-    tenant.tests("failing", "def test_no(): assert False\n")
-    tenant.run(
-        "order",
-        suites=[
-            {"name": "first", "testsFrom": {"configMapRef": {"name": "failing"}}},
-            {"name": "second", "testsFrom": {"configMapRef": {"name": "order"}}},
-        ],
-    )
-    run = tenant.finished("order")
-    states = {suite["name"]: suite["state"] for suite in run["status"]["suites"]}
-    assert states == {"first": "Failed", "second": "Passed"}
-    assert (run["status"]["phase"], run["status"]["passed"]) == ("Failed", "2/3")
-    slices = {item["suite"]: item for item in tenant.slices("order")}
-    first_ended = max(test["startedAt"] for test in slices["first"]["tests"])
-    assert min(test["startedAt"] for test in slices["second"]["tests"]) > first_ended
-
-
-def test_conditions_of_a_run_that_passed(tenant: Tenant) -> None:
-    tenant.tests("green", TWO_PASSING)
-    tenant.run("green")
-    run = tenant.cleaned("green")
-    wanted = {
-        "Accepted": "True",
-        "EnvironmentReady": "True",
-        "SuitesCompleted": "True",
-        "Succeeded": "True",
-        "Finished": "True",
-        "EnvironmentCleaned": "True",
-        "Ready": "True",
-        "Reconciling": "False",
-        "Stalled": "False",
-    }
-    assert {kind: condition(run, kind)["status"] for kind in wanted} == wanted
-    generation = run["metadata"]["generation"]
-    assert {item["observedGeneration"] for item in run["status"]["conditions"]} == {generation}
+    case = CASES[name]
+    files = {"conftest_py": case.conftest} if case.conftest else {}
+    tenant.config_map("tests", test_it_py=case.source, **files)
+    tenant.run(name, suites=[{"name": "it", "testsFrom": {"configMapRef": {"name": "tests"}}, **case.suite}])
+    expect(tenant, name, case.end)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .ends import PASSED, error, expect
 from .kubectl import get, items, kubectl
 
 if TYPE_CHECKING:
@@ -93,3 +94,17 @@ def test_from_outside(tenant: Tenant) -> None:
     assert password not in said
     tenant.patch("outside", retention={"onFailure": "0s"})
     tenant.cleaned("outside")
+
+
+def test_a_secret_needs_a_grant(tenant: Tenant) -> None:
+    """Without it the run ends with the command that grants it."""
+    kubectl("create", "secret", "generic", "api-key", "-n", tenant.namespace, "--from-literal=key=k-123")
+    tenant.tests("secret", "import os\ndef test_key(): assert os.environ['API_KEY'] == 'k-123'\n")
+    env = [{"name": "API_KEY", "valueFrom": {"secretKeyRef": {"name": "api-key", "key": "key"}}}]
+    suite = {"name": "it", "testsFrom": {"configMapRef": {"name": "secret"}}, "env": env}
+    tenant.run("denied", suites=[suite])
+    run = expect(tenant, "denied", error("SecretAccessDenied", "api-key"))
+    command = run["status"]["message"].split("with: kubectl ")[1].split("; ")[0]
+    kubectl(*command.split())
+    tenant.run("granted", suites=[suite])
+    expect(tenant, "granted", PASSED)

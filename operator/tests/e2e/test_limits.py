@@ -1,0 +1,104 @@
+"""What does not fit, takes too long or is called off ends with the limit's name, and says what was asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from .ends import End, error, expect
+from .kubectl import condition, kubectl
+
+if TYPE_CHECKING:
+    from .kubectl import Tenant
+
+pytestmark = pytest.mark.e2e
+
+ONE = "def test_one(): pass\n"
+HANG = "import threading\ndef test_one(): pass\ndef test_two(): threading.Event().wait()\n"
+TOO_BIG = {"requests": {"memory": "100Gi"}, "limits": {"memory": "100Gi"}}
+"""More than a run may have (chart value `quota`)."""
+UNSCHEDULABLE = {"requests": {"cpu": "7", "memory": "15Gi"}, "limits": {"memory": "15Gi"}}
+"""A run may ask for it (chart value `quota`); no machine on which these tests run has both to spare."""
+
+
+def app(resources: dict[str, Any]) -> dict[str, Any]:
+    command = ["python3", "-c", "import time; time.sleep(600)"]
+    return {"name": "app", "image": "localhost/seatrial/suite:dev", "command": command, "resources": resources}
+
+
+def suite(name: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "testsFrom": {"configMapRef": {"name": "tests"}}, **more}
+
+
+CASES: dict[str, tuple[dict[str, Any], End]] = {
+    "an-application-that-no-node-has-room-for": (
+        {"applications": [app(UNSCHEDULABLE)], "timeouts": {"provision": "6s"}},
+        error("ProvisionTimeout", "6 s", "pod app-", "cannot be scheduled", "Insufficient"),
+    ),
+    "a-suite-that-no-node-has-room-for": (
+        {"suites": [suite("it", resources=UNSCHEDULABLE, timeout="5s")], "timeouts": {"provision": "6s"}},
+        error("Unschedulable", "suite it", "cannot be scheduled", "Insufficient"),
+    ),
+    "an-application-beyond-the-quota": (
+        {"applications": [app(TOO_BIG)]},
+        error("PodRefused", "application app", "exceeded quota", "limits.memory=16Gi"),
+    ),
+    "a-suite-beyond-the-quota": (
+        {"suites": [suite("it", resources=TOO_BIG)]},
+        error("PodRefused", "suite it", "exceeded quota", "limits.memory=16Gi"),
+    ),
+    "limits-below-requests": (
+        {"suites": [suite("it", resources={"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}})]},
+        error("Refused", "Job suite-it", "must be less than or equal to memory limit"),
+    ),
+    "the-whole-run": (
+        {"suites": [suite("it")], "timeouts": {"total": "6s"}},
+        error("Timeout", "6 s", "not finished: suite it", passed="1/2"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_limit(name: str, tenant: Tenant) -> None:
+    spec, end = CASES[name]
+    tenant.tests("tests", HANG)
+    tenant.run("limit", **{"suites": [suite("it")], **spec})
+    expect(tenant, "limit", end)
+
+
+def test_a_quota_of_the_cluster_in_the_namespace_of_a_run(tenant: Tenant) -> None:
+    """An administrator's quota comes in the way of the second suite; the results of the first are kept."""
+    tenant.tests("tests", "import os, time\ndef test_one(): time.sleep(int(os.environ['SECONDS']))\n")
+    env = [{"name": "SECONDS", "value": "3"}]
+    tenant.run("quota", suites=[suite("first", env=env), suite("second", env=env)])
+    namespace = tenant.in_phase("quota", "Running")["status"]["namespace"]
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "cluster", "namespace": namespace},
+        "spec": {"hard": {"pods": "1"}},
+    }
+    kubectl("apply", "-f", "-", stdin=yaml.safe_dump(quota))
+    expect(tenant, "quota", error("PodRefused", "suite second", "exceeded quota: cluster", passed="1/1"))
+
+
+def test_cancel(tenant: Tenant) -> None:
+    tenant.tests("cancel", HANG)
+    tenant.run("cancel")
+    tenant.in_phase("cancel", "Running")
+    tenant.patch("cancel", cancel=True)
+    run = tenant.finished("cancel")
+    assert (run["status"]["phase"], run["status"]["reason"]) == ("Cancelled", "Cancelled")
+    assert condition(run, "Stalled")["status"] == "True"
+
+
+def test_suspend_holds_a_run(tenant: Tenant) -> None:
+    tenant.tests("suspend", ONE)
+    tenant.run("suspend", suspend=True)
+    run = tenant.in_phase("suspend", "Pending")
+    assert run["status"]["reason"] == "Suspended"
+    assert "namespace" not in run["status"]
+    tenant.patch("suspend", suspend=False)
+    expect(tenant, "suspend", End("Passed", "AllTestsPassed", passed="1/1"))
