@@ -28,7 +28,7 @@ def test_50000_tests(tenant: Tenant) -> None:
 def test_5000_failures_with_long_texts(tenant: Tenant) -> None:
     source = (
         "import pytest\n@pytest.mark.parametrize('number', range(5000))\n"
-        "def test_it(number): assert number < 0, 'x' * 100000\n"
+        "def test_it(number): assert number < 0, 'x' * 10_000\n"
     )
     tenant.tests("failures", source)
     tenant.run("failures")
