@@ -86,7 +86,10 @@ RETAINED = Kind(
     {},
     spec={"retention": {"onSuccess": "0s", "onFailure": "2s"}},
 )
-LONG = Kind("long", "Passed", {"core": Script(tests=1200, seconds=0.003)}, {})
+LONG = Kind("long", "Passed", {"core": Script(tests=1200, seconds=0.002)}, {})
 """Long enough for slices and counts to be written while it runs."""
+
+SLOW = Kind("slow", "Passed", {"core": Script(tests=20, seconds=0.25)}, {})
+"""Still runs when something that takes seconds has passed."""
 
 KINDS = (PASSES, FAILS, BREAKS, CANCELLED, DELETED, RETAINED, LONG)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from .fault import Fault
     from .recorder import Recorder, Seen
 
-OVER_SECONDS = 90.0
-GONE_SECONDS = 90.0
+OVER_SECONDS = 240.0
+GONE_SECONDS = 240.0
 
 
 class Lane:
@@ -120,7 +120,9 @@ class Lane:
             return await self.recorder.until(f"{self.namespace}/{self.run(uid).name}: {what}", probe, seconds)
         except AssertionError as error:
             status = {key: self.status(uid).get(key) for key in ("phase", "reason", "message", "passed", "timings")}
-            raise AssertionError(f"{error}\nstatus: {status}\noperator:\n{self.operator.log()}") from None
+            calls = "\n".join(str(record) for record in self.proxy.records[-20:])
+            said = f"status: {status}\nlast requests:\n{calls}\noperator:\n{self.operator.log()}"
+            raise AssertionError(f"{error}\n{said}") from None
 
     async def until_phase(self, uid: str, *phases: str, seconds: float = OVER_SECONDS) -> Object:
         await self.until(uid, f"phase {' or '.join(phases)}", lambda: self.status(uid).get("phase") in phases, seconds)

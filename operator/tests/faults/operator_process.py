@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import aiohttp
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -31,6 +33,7 @@ class OperatorProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
+        self._port = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -51,13 +54,14 @@ class OperatorProcess:
         while True:
             await self._wanted.wait()
             self.starts += 1
+            self._port = _free_port()
             environment = {
                 "PATH": os.environ["PATH"],
                 "HOME": os.environ.get("HOME", "/"),
                 "PYTHONPATH": str(SOURCE),
                 "KUBECONFIG": str(self.kubeconfig),
                 "SEATRIAL_CONFIG": str(self._config),
-                "SEATRIAL_HEALTH_PORT": str(_free_port()),
+                "SEATRIAL_HEALTH_PORT": str(self._port),
             }
             with self._log.open("ab") as log:
                 self._process = await asyncio.create_subprocess_exec(
@@ -91,6 +95,12 @@ class OperatorProcess:
         except TimeoutError:
             self.kill()
             return await self.ended()
+
+    async def is_healthy(self) -> bool:
+        """Whether the liveness probe is answered as the kubelet wants it."""
+        url = f"http://127.0.0.1:{self._port}/healthz"
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            return response.status == 200
 
     def log(self, lines: int = 40) -> str:
         """What the operator has logged last."""

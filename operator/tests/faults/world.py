@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Self
 import yaml
 
 from hack.kubelet import Script, StandIn
-from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, RUN_UID_LABEL
+from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, RUN_NAMESPACE_ANNOTATION, RUN_UID_LABEL
 
-from .api import Api, Object
+from .api import TESTRUNS, Api, Object
 from .lane import Lane
 from .recorder import Recorder
 
@@ -31,6 +31,7 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 DEPLOYMENT = "/apis/apps/v1/namespaces/seatrial-system/deployments/seatrial"
 OPERATOR_PODS = "/api/v1/namespaces/seatrial-system/pods"
 READY_SECONDS = 60.0
+_WITHOUT_FINALIZERS: Object = {"metadata": {"finalizers": None}}
 
 
 class World:
@@ -69,7 +70,7 @@ class World:
         for index in range(number):
             name = f"faults-{run}-{index}"
             await self.api.apply(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-            self._stack.push_async_callback(self.api.delete, f"{NAMESPACES}/{name}")
+            self._stack.push_async_callback(self._remove, name)
             await self._grant(name, rules)
             lane = Lane(name, self._folder, self.api, self.recorder, self.node, self._scripts)
             self.lanes.append(await self._stack.enter_async_context(lane))
@@ -97,6 +98,16 @@ class World:
         await self.api.apply(BINDINGS, binding)
         self._stack.push_async_callback(self.api.delete, f"{BINDINGS}/{name}")
 
+    async def _remove(self, tenant: str) -> None:
+        """Delete a tenant's namespace; what a test that has failed left behind goes with it."""
+        for run in await self.api.items(TESTRUNS.format(tenant)):
+            # Its operator is dead by now.
+            await self.api.merge(f"{TESTRUNS.format(tenant)}/{run['metadata']['name']}", _WITHOUT_FINALIZERS)
+        await self.api.delete(f"{NAMESPACES}/{tenant}")
+        for environment in await self.api.items(NAMESPACES, RUN_UID_LABEL):
+            if environment["metadata"]["annotations"].get(RUN_NAMESPACE_ANNOTATION) == tenant:
+                await self.api.delete(f"{NAMESPACES}/{environment['metadata']['name']}")
+
     async def _retire_operator(self) -> None:
         """An operator that is installed would take part; it comes back in the end."""
         deployment = await self.api.get(DEPLOYMENT)
@@ -116,14 +127,13 @@ class World:
                 await asyncio.sleep(0.2)  # between two looks
 
     async def _install_crds(self) -> None:
-        """Install what is not there, and take it away again in the end."""
+        """Install what is not there. They stay: whoever takes them away takes all TestRuns with them."""
         for path in sorted((CHART / "files" / "crds").glob("*.yaml")):
             crd = yaml.safe_load(path.read_text())
             where = f"{CRDS}/{crd['metadata']['name']}"
             if await self.api.get(where) is not None:
                 continue
             await self.api.apply(CRDS, crd)
-            self._stack.push_async_callback(self.api.delete, where)
             async with asyncio.timeout(READY_SECONDS):
                 while not _established(await self.api.get(where)):  # noqa: ASYNC110  (the API server signals nobody)
                     await asyncio.sleep(0.1)

@@ -1,0 +1,154 @@
+"""The API server answers with errors, late, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from . import kinds
+from .fault import refusal
+from .requests import Delay, Instead, Refuse, Silence, Sometimes, everything
+from .stage import ALL, Stage, report
+from .trial import attempt
+
+if TYPE_CHECKING:
+    from .call import Call
+    from .fault import Answer
+    from .kinds import Kind
+    from .lane import Lane
+    from .stage import Scenario
+
+pytestmark = [pytest.mark.faults, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(3600)]
+
+STEP = 1 if ALL else 13
+OUTAGE_SECONDS = 120.0 if ALL else 12.0
+"""Longer than a request of the operator waits, and than it repeats one."""
+SEEDS = range(5 if ALL else 1)
+
+ANSWERS = {
+    "409": refusal(409, message="the object has been modified; please apply your changes to the latest version"),
+    "429": refusal(429, retry_after=1),
+    "500": refusal(500),
+    "503": refusal(503),
+}
+
+
+def each_write(name: str, answer: Answer) -> Scenario:
+    """One write after the other gets an error in the place of its answer."""
+
+    async def one(stage: Stage, number: int) -> tuple[bool, list[str]]:
+        reference = await stage.reference(kinds.PASSES)
+        async with stage.lane() as lane:
+            fault = Instead(number, answer)
+            trial = await attempt(lane, kinds.PASSES, fault)
+            where = f"{name} for write {number} ({fault.struck[0].call if fault.struck else 'never made'})"
+            return bool(fault.struck), [f"{where}: {item}" for item in trial.compare(reference, 2)]
+
+    async def scenario(stage: Stage) -> str:
+        reference = await stage.reference(kinds.PASSES)
+        points = range(1 + STEP // 2, reference.number + 1, STEP)
+        tried = await asyncio.gather(*(one(stage, number) for number in points))
+        title = f"{name} in the place of {sum(struck for struck, _ in tried)} of {reference.number} writes, one a run"
+        return report(title, [item for _, wrong in tried for item in wrong])
+
+    return scenario
+
+
+def at_random(seed: int) -> Scenario:
+    """A fifth of all requests fail, reads and watches among them."""
+
+    async def scenario(stage: Stage) -> str:
+        reference = await stage.reference(kinds.LONG)
+        async with stage.lane() as lane:
+            answers = [refusal(429, retry_after=1), refusal(500), refusal(503)]
+            fault = Sometimes(0.2, answers, seed, everything)
+            trial = await attempt(lane, kinds.LONG, fault)
+            _assert_patient(lane)
+            title = f"429, 500 or 503 for {len(fault.struck)} of {len(trial.records)} requests (seed {seed})"
+            return report(title, trial.compare(reference, len(fault.struck)))
+
+    return scenario
+
+
+def _assert_patient(lane: Lane) -> None:
+    """Nobody asks again sooner than a 429 has told it to."""
+    refused = [record for record in lane.proxy.records if record.status == 429]
+    for record in refused:
+        again = [
+            other.at - record.at
+            for other in lane.proxy.records
+            if other.call == record.call and other.at > record.at and other.call.name
+        ]
+        assert not again or min(again) > 0.9, f"{record.call} was repeated {min(again):.2f} s after a 429, before 1 s"
+
+
+def outage(kind: Kind, fault: Refuse | Silence, what: str) -> Scenario:
+    """In the middle of a run the API server is away for longer than anybody waits for an answer."""
+
+    async def scenario(stage: Stage) -> str:
+        reference = await stage.reference(kind)
+        async with stage.lane() as lane:
+
+            async def away(uid: str) -> None:
+                await lane.until(uid, "tests have ended", lambda: lane.status(uid).get("passed", "0/0")[0] != "0")
+                _switch(fault, on=True)
+                await asyncio.sleep(OUTAGE_SECONDS)
+                assert await lane.operator.is_healthy(), "the liveness probe fails while the API server is away"
+                _switch(fault, on=False)
+
+            trial = await attempt(lane, kind, fault, beside=away)
+            again = lane.operator.starts
+            title = f"{what} for {OUTAGE_SECONDS:g} s to {len(fault.struck)} requests, {again} start of the operator"
+            assert fault.struck, "nothing was asked meanwhile"
+            return report(title, trial.compare(reference, len(fault.struck)))
+
+    return scenario
+
+
+def _switch(fault: Refuse | Silence, *, on: bool) -> None:
+    if isinstance(fault, Refuse):
+        fault.on = on
+    elif on:
+        fault.begin()
+    else:
+        fault.end()
+
+
+async def slow(stage: Stage) -> str:
+    """Every request takes up to half a second longer."""
+    reference = await stage.reference(kinds.PASSES)
+    async with stage.lane() as lane:
+        fault = Delay(0.5, seed=1)
+        trial = await attempt(lane, kinds.PASSES, fault)
+        return report(f"{fault.struck} requests took up to 0.5 s longer", trial.compare(reference, 10))
+
+
+async def expired_lists(stage: Stage) -> str:
+    """A list whose continuation has expired (410) is begun anew, by an operator that has just started."""
+    reference = await stage.reference(kinds.PASSES)
+    async with stage.lane() as lane:
+        await lane.operator.stop()
+
+        def lists(call: Call) -> bool:
+            return call.verb == "list" and bool(call.resource)
+
+        fault = Sometimes(0.5, [refusal(410)], seed=3, match=lists)
+        trial = await attempt(lane, kinds.PASSES, fault)
+        return report(f"410 for {len(fault.struck)} lists at the start", trial.compare(reference, 4))
+
+
+SCENARIOS: dict[str, Scenario] = {
+    **{f"each-{name}": each_write(name, answer) for name, answer in ANSWERS.items()},
+    **{f"random-{seed}": at_random(seed) for seed in SEEDS},
+    "outage-503": outage(kinds.SLOW, Refuse(refusal(503), on=False), "503"),
+    "outage-silence": outage(kinds.SLOW, Silence(), "no answer"),
+    "slow": slow,
+    "expired-lists": expired_lists,
+}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS, indirect=True)
+async def test_answers(stage: Stage, scenario: str) -> None:
+    print(await stage.result(scenario))
