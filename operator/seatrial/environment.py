@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MAX_TEXT = 1024
 MAX_NAMES = 64
 MAX_NUMBER = 1e12
+MAX_LINE_BYTES = 64 << 10
+"""The pod's own lines are shorter, and what is made of a line takes up to twenty times its size."""
 FAILURES = frozenset({"SeedFailed", "ServiceNotReady", "ApplicationNotReady"})
 """The reasons that the environment pod may give."""
 
@@ -48,6 +50,8 @@ class EnvironmentState:
 
 def fold_environment(state: EnvironmentState, line: bytes) -> EnvironmentState:
     """Add one line of the environment pod's log. What is not an event is ignored: it can be a library's warning."""
+    if len(line) > MAX_LINE_BYTES:
+        return state
     try:
         event = json.loads(line)
     except (ValueError, RecursionError):

@@ -28,6 +28,12 @@ from seatrial.records import (
 MAX_TESTS = 100_000
 """Of one shard; also the bound for modules that were skipped or could not be collected."""
 MAX_SERVICES = 16
+MAX_VOLUME = 64 << 20
+"""Of the texts of one shard's records. A log of 8 MiB can unpack to gigabytes, and slices hold every record."""
+TEST_VOLUME, EVENT_VOLUME = 100, 1000
+"""What a record takes beside its texts; few of those that are not tests share a slice."""
+KEPT_TEXTS = 1 << 20
+"""Of messages and places in memory: far more than the failures that a status shows."""
 FAILING = frozenset({Outcome.FAILED, Outcome.ERROR})
 
 
@@ -80,6 +86,8 @@ class ShardEvidence:
     _flaky: int = 0
     _repeats: dict[str, int] = field(default_factory=dict)
     """Node ids that were told more than once, and how often."""
+    _volume: int = field(default=0, compare=False)
+    _kept_texts: int = field(default=0, compare=False)
 
     @property
     def finished(self) -> bool:
@@ -110,20 +118,26 @@ class ShardEvidence:
     def fold(self, sequence: int, record: Record) -> bool:
         """Add a record. A number that was read before is ignored; a number that is missing marks the shard.
 
-        Returns whether the record was new.
+        Returns whether the record was new, and is to be kept.
         """
         if sequence <= self.sequence:
             return False
         if sequence > self.sequence + 1:
             self.lose(f"records {self.sequence + 1} to {sequence - 1} are missing from the log")
         self.sequence = sequence
+        self._volume += _volume(record)
+        fits = self._volume <= MAX_VOLUME
+        if not fits:
+            self.lose(f"its records take more than {MAX_VOLUME >> 20} MiB: split the suite")
+            if not isinstance(record, End):
+                return False
         match record:
             case Attempt():
                 self._fold_test(record)
             case Gate(at=at):
                 self.gate_at = self.gate_at or at
             case Collected():
-                self.collected, self.total, self.digest = record.tests, record.total, record.digest
+                self._fold_collection(record)
             case CollectError():
                 if len(self.collect_errors) < MAX_TESTS:
                     self.collect_errors[record.id] = _module(record.id, Outcome.ERROR, record.message)
@@ -145,11 +159,19 @@ class ShardEvidence:
                 self.lose(f"{size} bytes of the records cannot be read ({message})")
             case Start() | Unknown():
                 pass
-        return True
+        return fits
 
     def lose(self, why: str) -> None:
         """Note that the records are not complete. The first reason counts."""
         self.lost = self.lost or why
+
+    def _fold_collection(self, record: Collected) -> None:
+        """The first one counts: what was to be run must not become less."""
+        told = (record.tests, record.total, record.digest)
+        if self.collected is None:
+            self.collected, self.total, self.digest = told
+        elif told != (self.collected, self.total, self.digest):
+            self.lose(f"{record.tests} tests were collected after {self.collected} had been")
 
     def _current_id(self, test_id: str) -> str:
         """The node id, with a number when a test of that name has come to its end before."""
@@ -169,6 +191,9 @@ class ShardEvidence:
             return
         outcome = Outcome(record.outcome)
         failed_before = known is not None and known.outcome in FAILING
+        told = outcome in FAILING and self._kept_texts < KEPT_TEXTS  # the others' texts are in the slices
+        if told:
+            self._kept_texts += len(record.message) + len(record.location)
         state = TestState(
             id=test_id,
             outcome=outcome,
@@ -176,8 +201,8 @@ class ShardEvidence:
             duration=record.seconds,
             flaky=record.final and outcome is Outcome.PASSED and failed_before,
             final=record.final,
-            message=record.message if outcome in FAILING else "",  # the others' are in the slices
-            location=record.location if outcome in FAILING else "",
+            message=record.message if told else "",
+            location=record.location if told else "",
         )
         self.tests[test_id] = state
         if record.final:
@@ -187,6 +212,13 @@ class ShardEvidence:
         if record.at:
             self.first_test = min(self.first_test or record.at, record.at)
             self.last_test = max(self.last_test or 0.0, record.at + record.seconds)
+
+
+def _volume(record: Record) -> int:
+    """How much of memory and of slices a record takes. Its text is not counted: the slices bound that themselves."""
+    if isinstance(record, Attempt):
+        return TEST_VOLUME + len(record.id) + len(record.message) + len(record.location)
+    return EVENT_VOLUME + sum(len(value) for value in record if isinstance(value, str))
 
 
 def _module(module: str, outcome: Outcome, message: str, location: str = "") -> TestState:

@@ -34,6 +34,8 @@ NAME_BYTES = 64
 OVERFLOW = b"S1 0 0 overflow\n"
 MAX_COUNT = 10_000_000
 MAX_SIZE = 1 << 40
+MAX_SECONDS = 1e12
+"""Since the epoch, or of a duration."""
 
 
 class RecordError(ValueError):
@@ -186,7 +188,7 @@ def _number(value: Any) -> float:
     # An integer too large for a float is compared all the same, where math.isfinite would raise.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise TypeError
-    return float(min(value, 1e12))
+    return float(min(value, MAX_SECONDS))
 
 
 def _whole(limit: int) -> Callable[[Any], int]:

@@ -5,12 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from seatrial.api import API_VERSION
-from seatrial.api.results import MAX_EVENT_CHARACTERS, MAX_SLICE_EVENTS, MAX_SLICE_TESTS, TestResult
+from seatrial.api.results import (
+    MAX_EVENT_CHARACTERS,
+    MAX_SLICE_EVENTS,
+    MAX_SLICE_TESTS,
+    TestResult,
+    TestResultSliceSpec,
+)
 from seatrial.api.status import Outcome
 from seatrial.evidence import ShardEvidence
 from seatrial.naming import RUN_UID_LABEL, RunId, run_labels, slice_name
-from seatrial.records import Attempt, Record, clip, dump_object, dump_record, load_object, parse_record
+from seatrial.records import (
+    ID_BYTES,
+    LOCATION_BYTES,
+    MAX_COUNT,
+    MAX_SECONDS,
+    MESSAGE_BYTES,
+    TEXT_BYTES,
+    Attempt,
+    Record,
+    clip,
+    dump_object,
+    dump_record,
+    load_object,
+    parse_record,
+)
 from seatrial.sizes import stored_size
 
 if TYPE_CHECKING:
@@ -20,6 +42,8 @@ if TYPE_CHECKING:
 
 MAX_SLICE_BYTES = 400_000
 """Well below the 1.5 MiB that etcd takes for one object."""
+DETAILED_SLICES = 25
+"""Of one shard. Its further slices leave out the texts of failures: some suites fail 50,000 times for one reason."""
 OVERHEAD_BYTES = 1500
 """Of a slice beside its results: metadata and the members that say what it is about."""
 
@@ -59,6 +83,8 @@ class SliceWriter:
                 self.number += 1
                 self.first, self.size, self.events, self.tests = sequence, OVERHEAD_BYTES, [], []
         if entry is not None:
+            if self.number >= DETAILED_SLICES and entry.pop("details", ""):
+                size = stored_size(entry) + 1
             self.tests.append(entry)
         else:
             self.events.append(event)
@@ -148,21 +174,21 @@ def restore(
     """
     evidence: dict[tuple[str, int], ShardEvidence] = {}
     writers: dict[tuple[str, int], SliceWriter] = {}
-    mine = [(number, item) for item in slices if (number := _number(run, item)) is not None]
-    for number, item in sorted(mine, key=lambda pair: pair[0]):
-        spec = item["spec"]
-        key = (str(spec["suite"]), int(spec["shard"]))
+    mine = [found for item in slices if (found := _read(run, item)) is not None]
+    for number, spec in sorted(mine, key=lambda pair: pair[0]):
+        key = (spec.suite, spec.shard)
         shard = evidence.setdefault(key, ShardEvidence(*key))
-        shard.pod_uid = str(spec["podUid"])
-        first, last = int(spec["firstSequence"]), int(spec["lastSequence"])
+        shard.pod_uid = spec.pod_uid
+        first, last = spec.first_sequence, spec.last_sequence
         records = _records(spec)
-        if first != shard.sequence + 1 or records is None:
+        if first != shard.sequence + 1 or last < first or records is None:
             continue
         if len(records) != last - first + 1:
             shard.lose(f"the records between {first} and {last} have a gap")
         for record in records:
             shard.fold(shard.sequence + 1, record)
         shard.sequence = last
+        stored = spec.model_dump(by_alias=True, exclude_defaults=True)
         writers[key] = SliceWriter(
             run,
             *key,
@@ -170,42 +196,47 @@ def restore(
             first=first,
             last=last,
             written=last,
-            size=OVERHEAD_BYTES + stored_size(spec),
-            events=list(spec.get("events") or ()),
-            tests=list(spec.get("tests") or ()),
+            size=OVERHEAD_BYTES + stored_size(stored),
+            events=list(stored.get("events") or ()),
+            tests=list(stored.get("tests") or ()),
         )
     return evidence, writers
 
 
-def _number(run: RunId, item: Object) -> int | None:
-    """Number of a slice, or None for one that this operator has not written, whatever its label says."""
-    metadata, spec = item["metadata"], item["spec"]
-    number = str(metadata["name"]).rpartition("-")[2]
+def _read(run: RunId, item: Object) -> tuple[int, TestResultSliceSpec] | None:
+    """Number and content of a slice, or None for one that no operator has written, whatever its label says."""
+    metadata = item["metadata"]
+    name = str(metadata["name"])
+    number = name.rpartition("-")[2]
     if (metadata.get("labels") or {}).get(RUN_UID_LABEL) != run.uid or not number.isdecimal():
         return None
-    name = slice_name(run, str(spec["suite"]), int(spec["shard"]), int(number))
-    return int(number) if name == metadata["name"] else None
-
-
-def _records(spec: Object) -> list[Record] | None:
-    """The records of a slice, or None when it cannot be read. Their order among tests and others does not matter."""
-    events = [parse_record(event.encode()) for event in spec.get("events") or ()]
     try:
-        tests = [_as_record(TestResult.model_validate(test)) for test in spec.get("tests") or ()]
+        spec = TestResultSliceSpec.model_validate(item.get("spec"))
+    except ValidationError:
+        return None
+    return (int(number), spec) if name == slice_name(run, spec.suite, spec.shard, int(number)) else None
+
+
+def _records(spec: TestResultSliceSpec) -> list[Record] | None:
+    """The records of a slice, or None when it cannot be read. Their order among tests and others does not matter."""
+    events = [parse_record(event.encode()) for event in spec.events]
+    try:
+        tests = [_as_record(test) for test in spec.tests]
     except ValueError:
         return None
     return [*events, *tests]
 
 
 def _as_record(result: TestResult) -> Attempt:
+    """A result as a record, within the bounds of records. Raises ValueError for an outcome that is none."""
     return Attempt(
-        id=result.id,
+        id=clip(result.id, ID_BYTES),
         outcome=Outcome(result.outcome).value,
-        attempt=result.attempt,
-        seconds=result.duration_seconds,
-        at=result.started_at,
-        message=result.message,
-        location=result.location,
-        text=result.details,
+        attempt=min(result.attempt, MAX_COUNT),
+        seconds=min(result.duration_seconds, MAX_SECONDS),
+        at=min(result.started_at, MAX_SECONDS),
+        message=clip(result.message, MESSAGE_BYTES),
+        location=clip(result.location, LOCATION_BYTES),
+        text=clip(result.details, TEXT_BYTES),
         final=result.final,
     )

@@ -101,6 +101,7 @@ def test_an_open_gate_without_a_time_is_open() -> None:
         b"[" * 100_000,
         b'{"t":' * 10_000,
         b'{"at": ' + b"9" * 5000 + b"}",
+        b'{"t": "open", "x": "' + b"x" * 65_536 + b'"}',
     ],
     ids=lambda line: repr(line[:20]),
 )

@@ -197,6 +197,47 @@ def test_more_tests_than_are_taken_is_a_loss(monkeypatch: pytest.MonkeyPatch) ->
     assert (len(modules.collect_errors), len(modules.module_skips)) == (2, 2)
 
 
+def test_what_was_collected_does_not_become_less() -> None:
+    again = evidence_of([collected(3), collected(3), passed("a")])
+    assert (again.collected, again.lost) == (3, "")
+    fewer = evidence_of([collected(3), passed("a"), collected(1)])
+    assert (fewer.collected, fewer.total) == (3, 3)
+    assert fewer.lost == "1 tests were collected after 3 had been"
+    assert evidence_of([collected(3), collected(3, digest="d1")]).lost
+    assert evidence_of([collected(3), collected(3, total=4)]).lost
+
+
+@pytest.mark.parametrize(
+    ("records", "kept"),
+    [
+        ([passed("a" * 900) for _ in range(20)], 10),
+        ([passed("a", message="b" * 400, location="c" * 500) for _ in range(20)], 9),
+        ([Unknown("later", 9) for _ in range(20)], 9),
+        ([CollectSkip("a" * 500, "b" * 500) for _ in range(20)], 5),
+    ],
+)
+def test_records_beyond_what_a_shard_may_take_are_lost(
+    records: list[Record], kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_VOLUME", 10_000)
+    evidence = ShardEvidence("core", 0)
+    assert [evidence.fold(number, record) for number, record in enumerate(records, 1)].count(True) == kept
+    assert evidence.lost == "its records take more than 0 MiB: split the suite"
+    assert not evidence.fold(21, end())
+    assert evidence.end == end()  # the run must come to its end all the same
+    assert evidence.sequence == 21
+
+
+def test_texts_of_more_failures_than_anybody_reads_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT_TEXTS", 20)
+    evidence = evidence_of([failed(name, message="m" * 9, location="l") for name in "abc"])
+    assert [(failure.id, failure.message) for failure in evidence.failures] == [
+        ("a", "m" * 9),
+        ("b", "m" * 9),
+        ("c", ""),
+    ]
+
+
 def test_the_gate_is_dated_once() -> None:
     assert evidence_of([Gate(T0), Gate(T0 + 9)]).gate_at == T0
 

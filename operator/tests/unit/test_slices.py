@@ -269,6 +269,19 @@ def test_no_slice_is_larger_than_etcd_takes(letter: str) -> None:
     assert text[16_384].endswith(restored.end.stderr)
 
 
+def test_the_texts_of_many_failures_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "MAX_SLICE_TESTS", 2)
+    monkeypatch.setattr(slices, "DETAILED_SLICES", 2)
+    store, writer = Store(), SliceWriter(RUN, *KEY)
+    for number in range(1, 8):
+        writer.add(number, failed(f"t{number}", text="long"), POD)
+        store.flush(writer)
+        writer = store.restore()[1]  # a restart does not begin anew
+    tests = [test for item in in_order(store) for test in item["spec"]["tests"]]
+    assert [test.get("details", "") for test in tests] == ["long"] * 4 + [""] * 3
+    assert {test["message"] for test in tests} == {"assert 1 == 2"}
+
+
 def test_a_slice_says_whose_it_is() -> None:
     (item,) = stored(whole(failed("a", location="t.py:3", text="long"), rc=1)).items.values()
     assert item["kind"] == "TestResultSlice"
@@ -344,6 +357,26 @@ class TestForeignSlices:
         evidence, writers = restore(RUN, [bad])
         assert (evidence[KEY].sequence, evidence[KEY].tests) == (0, {})
         assert writers == {}
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"firstSequence": 0}, {"shard": -1}, {"tests": [{"outcome": "passed"}]}, {"later": 1}, {"events": 5}],
+    )
+    def test_what_is_no_slice_is_not_read(self, changes: dict[str, Any]) -> None:
+        assert restore(RUN, [self.forged(**changes)]) == ({}, {})
+
+    def test_a_slice_that_ends_before_it_begins_is_not_taken_in(self) -> None:
+        evidence, writers = restore(RUN, [self.forged(lastSequence=0)])
+        assert (evidence[KEY].sequence, evidence[KEY].finals, writers) == (0, 0, {})
+
+    def test_results_have_the_bounds_of_records(self) -> None:
+        """More than records hold would be more than a status holds, which could then never be written."""
+        test = {"id": "é" * 1200, "outcome": "failed", "message": "é" * 512, "location": "é" * 512, "attempt": 2**60}
+        bad = self.forged(events=[], tests=[test | {"startedAt": 1e308, "durationSeconds": 1e308}], lastSequence=1)
+        evidence, _ = restore(RUN, [bad])
+        (state,) = evidence[KEY].tests.values()
+        assert (state.id, state.message, state.location) == ("é" * 512, "é" * 256, "é" * 128)
+        assert (state.attempts, state.duration, evidence[KEY].last_test) == (10_000_000, 1e12, 2e12)
 
     def test_events_that_are_garbage_make_the_evidence_incomplete(self) -> None:
         evidence, _ = restore(RUN, [self.forged(events=["{}"])])
