@@ -18,7 +18,7 @@ from prometheus_client import start_http_server
 from seatrial import metrics
 from seatrial.api import GROUP, VERSION
 from seatrial.kube import KubernetesCluster
-from seatrial.naming import FINALIZER, MANAGED_BY_LABEL, MANAGER, RUN_UID_LABEL, is_environment_of
+from seatrial.naming import FINALIZER, MANAGED_BY_LABEL, MANAGER, RUN_UID_LABEL, finalizer_of, is_environment_of
 from seatrial.reconcile import Run, Tools, acknowledge, adopt
 from seatrial.settings import load_settings
 from seatrial.slots import Slots
@@ -103,7 +103,6 @@ def read_inpod_files() -> dict[str, str]:
 @kopf.on.startup(errors=kopf.ErrorsMode.PERMANENT)
 async def startup(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
     """Configure kopf, connect, and start the sweep. An error here ends the process."""
-    settings.persistence.finalizer = FINALIZER
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
     settings.persistence.diffbase_storage = _NoDiffBase()
     settings.posting.enabled = False
@@ -121,6 +120,7 @@ async def startup(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
     settings.networking.enforce_retry_after = True
 
     config = load_settings(Path(os.environ.get(CONFIG_VARIABLE, "/etc/seatrial/config.yaml")))
+    settings.persistence.finalizer = finalizer_of(config.namespaces)
     cluster = await KubernetesCluster.connect()
     tools = Tools(cluster, config, _Watched(), Slots(config.max_active_runs), read_inpod_files())
     memo.operator = Operator(tools, cluster)
@@ -178,18 +178,37 @@ async def wake(labels: kopf.Labels, memo: Any, **_: Any) -> None:
 
 
 @kopf.on.event(*_TESTRUNS, id="wake-by-testrun")
-async def wake_by_testrun(body: kopf.Body, uid: str, namespace: str | None, type: str, memo: Any, **_: Any) -> None:  # noqa: A002
+async def wake_by_testrun(  # noqa: PLR0917  (kopf calls it by keywords)
+    body: kopf.Body,
+    uid: str,
+    namespace: str | None,
+    type: str,  # noqa: A002  (kopf's name)
+    memo: Any,
+    patch: kopf.Patch,
+    **_: Any,
+) -> None:
     operator: Operator = memo.operator
     if not operator.looks_after(namespace):
         return
     operator.wake(uid)
-    if type == "DELETED":
+    if type != "DELETED" and _is_abandoned(body.meta, finalizer_of(operator.tools.settings.namespaces)):
+        await Run(_plain(body), operator.tools).delete()
+        operator.deleted.add(uid)
+        patch.fns.append(_release)
+    elif type == "DELETED":
         if uid in operator.deleted:
             operator.deleted.remove(uid)
         elif not _is_over(body.status):  # somebody took the finalizer away
             await (operator.runs.get(uid) or Run(_plain(body), operator.tools)).delete()
     elif uid not in operator.runs and _is_over(body.status):
         await acknowledge(_plain(body), operator.cluster)
+
+
+def _is_abandoned(meta: Mapping[str, Any], own: str) -> bool:
+    """Whether a deletion waits for an operator with other settings: kopf looks after its own finalizer alone."""
+    finalizers = meta.get("finalizers") or ()
+    ours = any(name.startswith(FINALIZER) for name in finalizers)
+    return "deletionTimestamp" in meta and own not in finalizers and ours
 
 
 def _is_over(status: Mapping[str, Any]) -> bool:
@@ -225,17 +244,29 @@ def _plain(body: kopf.Body) -> dict[str, Any]:
     return {key: body[key] for key in ("metadata", "spec", "status") if key in body}
 
 
-@kopf.on.delete(*_TESTRUNS, id="delete", errors=kopf.ErrorsMode.TEMPORARY, backoff=5, timeout=600)
-async def delete(body: kopf.Body, uid: str, memo: Any, **_: Any) -> None:
+def _is_looked_after(namespace: str | None, memo: Any, **_: Any) -> bool:
+    operator: Operator = memo.operator
+    return operator.looks_after(namespace)
+
+
+@kopf.on.delete(
+    *_TESTRUNS, id="delete", when=_is_looked_after, errors=kopf.ErrorsMode.TEMPORARY, backoff=5, timeout=600
+)
+async def delete(body: kopf.Body, uid: str, memo: Any, patch: kopf.Patch, **_: Any) -> None:
     """Delete the environment. The finalizer goes when the deletion is accepted: `kubectl delete` does not hang.
 
-    It is one finalizer for all operators of a cluster, so any of them may be the one that does this.
     After ten minutes without success the finalizer goes all the same; the sweep deletes what is left.
     """
     operator: Operator = memo.operator
-    run = operator.runs.get(uid) or Run(_plain(body), operator.tools)
-    await run.delete()
+    await (operator.runs.get(uid) or Run(_plain(body), operator.tools)).delete()
     operator.deleted.add(uid)
+    patch.fns.append(_release)
+
+
+def _release(body: kopf.RawBody) -> None:
+    """Take away what operators with other settings have left."""
+    finalizers = body["metadata"].get("finalizers") or []
+    body["metadata"]["finalizers"] = [name for name in finalizers if not name.startswith(FINALIZER)]
 
 
 @kopf.on.probe(id="runs", errors=kopf.ErrorsMode.PERMANENT)

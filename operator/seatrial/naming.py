@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 GROUP = "seatrial.dev"
 MANAGER = "seatrial"
@@ -83,6 +87,11 @@ def copied_secret(name: str) -> str:
 def slice_name(run: RunId, suite: str, shard: int, number: int) -> str:
     """A TestResultSlice's name: it lives beside the TestRun, so the run's uid must be part of it."""
     return f"{as_label(run.name, 40)}-{digest(f'{run.uid}/{suite}/{shard}')}-{number}"
+
+
+def finalizer_of(namespaces: Sequence[str]) -> str:
+    """The finalizer of an operator that looks after some namespaces: kopf removes one that it does not need itself."""
+    return FINALIZER if tuple(namespaces) == ("*",) else f"{FINALIZER}-{digest(' '.join(sorted(namespaces)))}"
 
 
 def run_labels(run: RunId) -> dict[str, str]:

@@ -17,7 +17,7 @@ from seatrial.decide import APPLICATIONS, NAMESPACE, Decision, Orders, decide
 from seatrial.errors import ClusterError, SpecError
 from seatrial.inquire import Inquiry, is_doubtful
 from seatrial.logs import RunLogs
-from seatrial.naming import FINALIZER, RunId, run_namespace
+from seatrial.naming import RunId, finalizer_of, run_namespace
 from seatrial.observe import Snapshot, view_jobs, view_pods
 from seatrial.plan import Plan, PlanError, make_plan
 from seatrial.report import GoneError, OvertakenError, Reporter, parse_status
@@ -160,7 +160,8 @@ class Run:
             return None
         if past.finished_at is not None:
             return await self._clean_up(plan, decide(plan, self._observe(plan, past), past, Orders(), now), moment)
-        if past.started_at is None and FINALIZER not in (body["metadata"].get("finalizers") or ()):
+        finalizer = finalizer_of(self._tools.settings.namespaces)
+        if past.started_at is None and finalizer not in (body["metadata"].get("finalizers") or ()):
             return LOOK_AGAIN_SECONDS  # nothing is created that a deletion would not find
         orders = self._orders(body)
         snapshot, decision = await self._decide(plan, past, orders, now)

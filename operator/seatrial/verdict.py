@@ -245,4 +245,4 @@ def _failed(evidence: ShardEvidence, failed: int) -> str:
 
 def _tail(end: End) -> str:
     lines = [line for line in end.stderr.strip().splitlines() if line.strip()]
-    return f"; stderr ends with: {' | '.join(lines[-3:])[-400:]}" if lines else ""
+    return f"; it said last: {' | '.join(lines[-3:])[-400:]}" if lines else ""

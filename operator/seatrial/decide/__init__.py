@@ -56,7 +56,10 @@ def decide(plan: Plan, snapshot: Snapshot, past: Past, orders: Orders, now: floa
     """Decide on one run. Never undoes a verdict: a run that has finished is only cleaned up."""
     if past.finished_at is not None:
         return _decide_retention(plan, past, now)
-    suites = {suite.name: decide_suite(suite, snapshot, past, orders, now) for suite in plan.suites}
+    suites = {
+        suite.name: decide_suite(suite, snapshot, past, orders, now, room_seconds=plan.provision_seconds)
+        for suite in plan.suites
+    }
     facts = Facts(plan, snapshot, past, orders, now, suites)
     for check in CHECKS:
         verdict = check(facts)

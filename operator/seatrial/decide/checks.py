@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seatrial.decide.model import APPLICATIONS, ENVIRONMENT, FOUNDATION, MAX_TAIL, SERVICES, WATCH_LAG_SECONDS
+from seatrial.decide.model import (
+    APPLICATIONS,
+    ENVIRONMENT,
+    FOUNDATION,
+    MAX_TAIL,
+    SERVICES,
+    WATCH_LAG_SECONDS,
+    provision_deadline,
+)
 from seatrial.decide.suites import stuck
 from seatrial.verdict import Judgement, State, judge_run
 
@@ -129,6 +137,9 @@ def _application_died(facts: Facts) -> Judgement | None:
             main = pod.main
             if main is None or pod.deleted or not (main.terminated or main.restarts):
                 continue
+            if main.end_reason in START_ERRORS:
+                message = f"application {application.name}: cannot start: {main.end_message or main.end_reason}"
+                return Judgement(State.ERROR, "ContainerRefused", message)
             why = main.end_reason or main.end_message or "ended"
             code = f", exit code {main.exit_code}" if main.exit_code is not None else ""
             return Judgement(
@@ -169,7 +180,7 @@ def _environment_pod_died(facts: Facts) -> Judgement | None:
 
 def _provision_timeout(facts: Facts) -> Judgement | None:
     limit = facts.plan.provision_seconds
-    if facts.is_open or not facts.begun or facts.now < facts.started_at + limit:
+    if facts.is_open or not facts.begun or facts.now < provision_deadline(facts):
         return None
     return Judgement(
         State.ERROR, "ProvisionTimeout", f"the environment is not ready after {limit:g} s: {_culprit(facts)}"
@@ -185,6 +196,9 @@ def _total_timeout(facts: Facts) -> Judgement | None:
         State.ERROR, "Timeout", f"the run took longer than {limit:g} s; not finished: suite {', '.join(waiting)}"
     )
 
+
+START_ERRORS = frozenset({"StartError", "ContainerCannotRun"})
+"""How the kubelet says that there is no such command in the image."""
 
 CHECKS: tuple[Callable[[Facts], Judgement | None], ...] = (
     _cancelled,
@@ -215,12 +229,14 @@ def _culprit(facts: Facts) -> str:
     ):
         for name in names:
             known = components.get(name)
-            if known is not None and known.ready_after is not None:
+            ready = known is not None and known.ready_after is not None
+            seeded = kind == "application" or (known is not None and known.seeded)
+            if ready and seeded:
                 continue
             its_pod = next(iter(facts.snapshot.pods_of(kind, name)), None)
             said = known.message if known and known.message else _pod_says(its_pod)
             tail = _tail(facts, its_pod) if its_pod is not None else ""
-            return f"{kind} {name} is not ready: {said}{tail}"
+            return f"{kind} {name} is {'not seeded' if ready else 'not ready'}: {said}{tail}"
     return "the environment pod has not opened the gate"
 
 
@@ -234,5 +250,12 @@ def _pod_says(pod: PodView | None) -> str:
 
 
 def _tail(facts: Facts, pod: PodView) -> str:
-    tail = facts.snapshot.tails.get(pod.name, "").strip()
-    return f"; its log ends with: {tail[-MAX_TAIL:]}" if tail else ""
+    """As many of the last lines as fit, on one line."""
+    lines = [line.strip() for line in facts.snapshot.tails.get(pod.name, "").splitlines() if line.strip()]
+    tail = ""
+    for line in reversed(lines):
+        longer = f"{line} | {tail}" if tail else line[-MAX_TAIL:]
+        if len(longer) > MAX_TAIL:
+            break
+        tail = longer
+    return f"; its log ends with: {tail}" if tail else ""

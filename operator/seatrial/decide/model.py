@@ -23,6 +23,8 @@ REFUSED_PODS_SECONDS = 3.0
 """A controller that has made no pod for this long has been refused (quota, Pod Security)."""
 WATCH_LAG_SECONDS = 30.0
 """How long an object that was created may be missing from the watched ones before it counts as deleted."""
+LAST_WORDS_SECONDS = 5.0
+"""After the deadline: the environment pod counts from its own start, and says more than can be seen from outside."""
 MAX_TAIL = 400
 """Of a culprit's log, in a message."""
 
@@ -104,3 +106,13 @@ class Facts:
     @property
     def begun(self) -> bool:
         return self.past.started_at is not None or self.snapshot.namespace_exists
+
+
+def provision_deadline(facts: Facts) -> float:
+    """When the environment must be ready. The environment pod, which starts later, is given time to say what is not."""
+    limit = facts.plan.provision_seconds
+    deadline = facts.started_at + limit
+    pod_started = facts.snapshot.environment.started_at
+    if pod_started is None:
+        return deadline
+    return min(max(deadline, pod_started + limit) + 1.0, deadline + LAST_WORDS_SECONDS)

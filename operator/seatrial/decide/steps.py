@@ -12,9 +12,10 @@ from seatrial.decide.model import (
     FOUNDATION,
     REFUSED_PODS_SECONDS,
     SERVICES,
+    provision_deadline,
     suite_step,
 )
-from seatrial.decide.suites import overdue_at
+from seatrial.decide.suites import overdue_at, room_until
 from seatrial.observe import CONFIG_REASONS, PULL_REASONS
 from seatrial.verdict import Judgement, State
 
@@ -66,7 +67,7 @@ def wake_at(facts: Facts) -> float | None:
     """The next moment at which a deadline passes."""
     times = [facts.started_at + facts.plan.total_seconds]
     if not facts.is_open:
-        times.append(facts.started_at + facts.plan.provision_seconds)
+        times.append(provision_deadline(facts))
     for pod in facts.snapshot.pods:
         for container in pod.containers:
             if container.waiting_reason in PULL_REASONS:
@@ -79,7 +80,7 @@ def wake_at(facts: Facts) -> float | None:
         if not facts.snapshot.pods_of("suite", job.suite)
     )
     times.extend(
-        overdue_at(suite, facts.snapshot, pod)
+        min(overdue_at(suite, facts.snapshot, pod), room_until(pod, facts.snapshot, facts.plan.provision_seconds))
         for suite in facts.plan.suites
         for pod in facts.snapshot.pods_of("suite", suite.name)
         if not pod.terminated

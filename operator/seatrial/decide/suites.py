@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from seatrial.plan import PlannedSuite
 
 
-def decide_suite(suite: PlannedSuite, snapshot: Snapshot, past: Past, orders: Orders, now: float) -> SuiteDecision:
-    """Judge one suite by all that is known of it now."""
+def decide_suite(
+    suite: PlannedSuite, snapshot: Snapshot, past: Past, orders: Orders, now: float, *, room_seconds: float
+) -> SuiteDecision:
+    """Judge one suite by all that is known of it now. `room_seconds`: how long a pod may wait for a node."""
     evidence = [shard_evidence(snapshot, suite.name, index) for index in range(suite.shards)]
     pods = snapshot.pods_of("suite", suite.name)
     refused = snapshot.refused.get(suite_step(suite.name))
@@ -51,7 +53,7 @@ def decide_suite(suite: PlannedSuite, snapshot: Snapshot, past: Past, orders: Or
         elif pod is None and item.pod_uid and item.end is None:
             judgement = Judgement(State.ERROR, "PodDeleted", f"the pod of shard {item.shard} is gone: {_known(item)}")
         elif pod is not None and not judgement.state.ended:
-            judgement = stuck(pod, orders, now) or judgement
+            judgement = stuck(pod, orders, now) or _without_room(pod, snapshot, now, room_seconds) or judgement
         shards.append(judgement)
     judgement = judge_suite(shards, evidence)
     if not judgement.state.ended:
@@ -97,6 +99,19 @@ def _no_pods(suite: PlannedSuite, snapshot: Snapshot, now: float) -> str | None:
     if others and "quota" in message:
         return None  # the quota is freed when another suite ends
     return f"no pod could be created for suite {suite.name}: {message}"
+
+
+def room_until(pod: PodView, snapshot: Snapshot, room_seconds: float) -> float:
+    """Until when a suite's pod may wait for a node: as long as others run, one of them may make room."""
+    others = any(other.phase == "Running" for other in snapshot.pods_of("suite"))
+    return math.inf if others or not pod.unschedulable else pod.created_at + room_seconds
+
+
+def _without_room(pod: PodView, snapshot: Snapshot, now: float, room_seconds: float) -> Judgement | None:
+    if now < room_until(pod, snapshot, room_seconds):
+        return None
+    message = f"pod {pod.name} cannot be scheduled for {now - pod.created_at:.0f} s: {pod.unschedulable}"
+    return Judgement(State.ERROR, "Unschedulable", message)
 
 
 def stuck(pod: PodView, orders: Orders, now: float) -> Judgement | None:

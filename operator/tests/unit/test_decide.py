@@ -181,7 +181,7 @@ ENDS: list[tuple[str, Situation, str, str]] = [
     ("it takes too long", Situation(now=T0 + 600), "Timeout", "longer than 600 s; not finished: suite core, slow"),
     (
         "it is not ready in time",
-        Situation({"environment": CLOSED}, now=T0 + 120),
+        Situation({"environment": CLOSED}, now=T0 + 122),
         "ProvisionTimeout",
         "the environment is not ready after 120 s: service redis is not ready",
     ),
@@ -471,9 +471,28 @@ class TestStuckPods:
 
 
 class TestTimeouts:
-    @pytest.mark.parametrize(("seconds", "over"), [(119.9, False), (120, True)])
-    def test_of_the_environment(self, seconds: float, over: bool) -> None:  # noqa: FBT001
-        assert (Situation({"environment": CLOSED}, now=T0 + seconds).decide().verdict is not None) == over
+    @pytest.mark.parametrize(
+        ("pod_started", "seconds", "over"),
+        [
+            (None, 119.9, False),
+            (None, 120, True),
+            (T0 + 1, 121.9, False),  # the environment pod counts from its own start
+            (T0 + 1, 122, True),
+            (T0 + 60, 125, True),  # but not for ever
+        ],
+    )
+    def test_of_the_environment(self, pod_started: float | None, seconds: float, over: bool) -> None:  # noqa: FBT001
+        situation = Situation({"environment": EnvironmentState(started_at=pod_started)}, now=T0 + seconds)
+        assert (situation.decide().verdict is not None) == over
+
+    def test_of_a_suite_that_no_node_has_room_for(self) -> None:
+        homeless = pod("suite", "core", shard=0, created_at=T0, phase="Pending", unschedulable="Insufficient memory")
+        situation = Situation({"shards": {}}, pods={"suite-core-0": homeless}, now=T0 + 119)
+        assert situation.decide().suites["core"].judgement.state is State.WAITING
+        assert situation.decide().wake_at == T0 + 120
+        judgement = replace(situation, now=T0 + 120).decide().suites["core"].judgement
+        assert judgement.reason == "Unschedulable"
+        assert judgement.message == "pod suite-core-0 cannot be scheduled for 120 s: Insufficient memory"
 
     @pytest.mark.parametrize(("seconds", "over"), [(599.9, False), (600, True)])
     def test_of_the_run(self, seconds: float, over: bool) -> None:  # noqa: FBT001
@@ -493,7 +512,7 @@ class TestTimeouts:
         assert decide(plan, snapshot, Past(), Orders(), T0 + 99_999).verdict is None
 
     def culprit(self, more: dict[str, Any], **pods: PodView | None) -> str:
-        verdict = Situation({"environment": CLOSED} | more, pods, now=T0 + 120).decide().verdict
+        verdict = Situation({"environment": CLOSED} | more, pods, now=T0 + 122).decide().verdict
         assert verdict is not None
         return verdict.message.removeprefix("the environment is not ready after 120 s: ")
 
@@ -803,7 +822,8 @@ class TestWakeAt:
 
     def test_the_deadlines(self) -> None:
         assert self.wake_at() == T0 + 600
-        assert self.wake_at(environment=CLOSED) == T0 + 120
+        assert self.wake_at(environment=CLOSED) == T0 + 122
+        assert self.wake_at(environment=EnvironmentState()) == T0 + 120
 
     @pytest.mark.parametrize(("reason", "seconds"), [("ErrImagePull", 45.1), ("CreateContainerConfigError", 5.1)])
     def test_patience_with_a_pod(self, reason: str, seconds: float) -> None:

@@ -11,9 +11,11 @@ import pytest
 
 from seatrial import reconcile
 from seatrial.handlers import WEDGED_SECONDS, Operator, _has_work, probe_runs, read_inpod_files, wake_by_testrun
+from seatrial.naming import FINALIZER, finalizer_of
 from seatrial.reconcile import Run, Tools
 from seatrial.slots import Slots
-from tests.builders import RUN, SETTINGS, body_of
+from tests.builders import NAMESPACE, RUN, SETTINGS, body_of
+from tests.fake_cluster import FakeCluster
 from tests.simulation import Clock, Simulation
 
 if TYPE_CHECKING:
@@ -65,7 +67,9 @@ async def test_an_environment_goes_with_its_run_though_somebody_took_the_finaliz
     await sim.cluster.until(lambda: sim.cluster.namespace(namespace) is not None)
     memo = operator("*", runs=sim.runs, cluster=sim.cluster)
     body = kopf.Body(sim.cluster.body(RUN))
-    await wake_by_testrun(body=body, uid=RUN.uid, namespace=RUN.namespace, type="DELETED", memo=memo)
+    await wake_by_testrun(
+        body=body, uid=RUN.uid, namespace=RUN.namespace, type="DELETED", memo=memo, patch=kopf.Patch()
+    )
     assert sim.cluster.namespace(namespace) is None
     await sim.stop()
 
@@ -75,7 +79,9 @@ async def test_an_environment_that_was_deleted_is_not_deleted_again(clock: Clock
     memo = operator("*", cluster=sim.cluster)
     memo.operator.deleted.add(RUN.uid)
     body = kopf.Body(body_of())
-    await wake_by_testrun(body=body, uid=RUN.uid, namespace=RUN.namespace, type="DELETED", memo=memo)
+    await wake_by_testrun(
+        body=body, uid=RUN.uid, namespace=RUN.namespace, type="DELETED", memo=memo, patch=kopf.Patch()
+    )
     assert sim.cluster.writes == []
     assert memo.operator.deleted == set()
 
@@ -101,3 +107,39 @@ async def test_the_probe_fails_when_a_run_is_not_looked_at() -> None:
     run.last_pass -= WEDGED_SECONDS + 1
     with pytest.raises(RuntimeError, match="team/orders"):
         await probe_runs(memo=memo)
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "finalizer"),
+    [(("*",), FINALIZER), (("team-a",), f"{FINALIZER}-96c2886c51"), (("b", "a"), f"{FINALIZER}-c8687a08aa")],
+)
+def test_operators_of_other_namespaces_have_other_finalizers(namespaces: tuple[str, ...], finalizer: str) -> None:
+    assert finalizer_of(namespaces) == finalizer
+    assert finalizer_of(namespaces[::-1]) == finalizer
+
+
+@pytest.mark.parametrize(
+    ("finalizers", "abandoned"),
+    [
+        ([f"{FINALIZER}-0123456789"], True),
+        ([f"{FINALIZER}-0123456789", "foregroundDeletion"], True),
+        ([f"{FINALIZER}-0123456789", FINALIZER], False),
+        ([FINALIZER], False),
+        (["foregroundDeletion"], False),
+    ],
+)
+async def test_what_an_operator_with_other_settings_left_is_taken_away(
+    finalizers: list[str],
+    abandoned: bool,  # noqa: FBT001
+) -> None:
+    cluster = FakeCluster()
+    memo, patch = operator("*", cluster=cluster), kopf.Patch()
+    raw: Any = body_of(finalizers=finalizers, deletionTimestamp="2026-01-01T00:00:00Z")
+    await wake_by_testrun(
+        body=kopf.Body(raw), uid=RUN.uid, namespace=RUN.namespace, type="MODIFIED", memo=memo, patch=patch
+    )
+    assert [str(write) for write in cluster.writes] == ([f"delete Namespace {NAMESPACE}"] if abandoned else [])
+    for change in patch.fns:
+        change(raw)
+    left = [name for name in finalizers if not (abandoned and name.startswith(FINALIZER))]
+    assert raw["metadata"]["finalizers"] == left

@@ -313,7 +313,7 @@ class TestError:
         sim.start(sim.add(SPEC))
         logs = sim.runs[RUN]._logs
         await sim.cluster.until(lambda: "redis" in logs.environment.services)
-        sim.advance(300)
+        sim.advance(302)
         status = await sim.until("Error")
         assert status["reason"] == "ProvisionTimeout"
         assert "service redis is not ready: connection refused" in status["message"]

@@ -87,7 +87,7 @@ PYTEST = (
         *cut_short(failed("a"), of=1), finish(0, 1), end(0)], FAILED, "TestsFailed"),
     Ended("exit code 1 though nothing failed (a coverage threshold)", [
         *cut_short(passed("a"), of=1), finish(1, 1), end(1, stderr="coverage 60 % < 80 %")],
-        FAILED, "TestsFailed", "though no test failed; stderr ends with: coverage 60 % < 80 %"),
+        FAILED, "TestsFailed", "though no test failed; it said last: coverage 60 % < 80 %"),
     # --- exit code 0, and yet no pass
     Ended("exit code 0 without an end marker", [*cut_short(passed("a"), of=1), finish(0, 1)], ERROR, "Incomplete",
           "without an end marker; 1 of 1 collected tests have an outcome", pod=over_pod(code=0)),
@@ -125,7 +125,7 @@ PYTEST = (
         *opening(), CollectError("test_a.py", "ImportError"), collected(1), passed("a"), finish(1, 1), end(1)],
         ERROR, "CollectionError"),
     Ended("exit code 2: interrupted", [*CRASHED_AFTER_TWO, finish(2, 2), end(2, stderr="KeyboardInterrupt\n")],
-          ERROR, "Interrupted", f"{KEPT}; stderr ends with: KeyboardInterrupt"),
+          ERROR, "Interrupted", f"{KEPT}; it said last: KeyboardInterrupt"),
     Ended("exit code 3: internal error", [*opening(), end(3, stderr="INTERNALERROR> x")], ERROR, "PytestInternalError",
           "INTERNALERROR> x"),
     Ended("exit code 4: wrong arguments", [*opening(), end(4, stderr="ERROR: not found: tests/x.py")], ERROR,
@@ -138,7 +138,7 @@ PYTEST = (
     Ended("no exit code at all", [*whole(passed("a"))[:-1], end(None)], ERROR, "UnexpectedExit", "exit code None"),
     # --- killed
     Ended("segmentation fault", [*CRASHED_AFTER_TWO, end(None, signal="SIGSEGV", stderr="Fatal Python error\n")],
-          ERROR, "SuiteCrashed", f"pytest was killed by SIGSEGV; {KEPT}; stderr ends with: Fatal Python error"),
+          ERROR, "SuiteCrashed", f"pytest was killed by SIGSEGV; {KEPT}; it said last: Fatal Python error"),
     Ended("segmentation fault after a failure", [
         *cut_short(failed("a"), of=5), end(None, signal="SIGSEGV")], ERROR, "SuiteCrashed", "1 of 5"),
     Ended("out of memory, told by the supervisor", [*CRASHED_AFTER_TWO, end(None, signal="SIGKILL", oom=True)],

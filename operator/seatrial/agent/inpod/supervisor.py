@@ -491,8 +491,9 @@ class Supervisor:
         if killed and self.reason is None:
             self.message = f"pytest was killed by {killed}"
         oom_after = oom_kills()
-        # pytest tells some of its own errors on stdout.
-        tail = self.err.tail if self.err.tail or rc in (0, 1) else self.out.tail
+        # pytest tells of an interruption and of its own defects on stdout, where warnings are on stderr.
+        told = rc in (2, 3) and any(mark in self.out.tail for mark in (b"!!!!!!!!", b"INTERNALERROR>"))
+        tail = self.out.tail if told or not (self.err.tail or rc in (0, 1)) else self.err.tail
         self.record(
             "end",
             at=time.time(),
