@@ -96,6 +96,14 @@ class Api:
     async def merge(self, path: str, patch: Object) -> Object:
         return await self.call("PATCH", path, patch, kind="application/merge-patch+json")
 
+    async def try_merge(self, path: str, patch: Object) -> int:
+        """A merge patch that may be refused; its status."""
+        try:
+            await self.merge(path, patch)
+        except ApiError as error:
+            return error.status
+        return 200
+
     async def delete(self, path: str) -> None:
         """Delete an object that may be gone already."""
         try:

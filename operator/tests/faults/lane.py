@@ -132,17 +132,21 @@ class Lane:
         """Wait for the verdict and for the end of the clean-up; the status."""
 
         def over() -> bool:
-            return self.condition(uid, "EnvironmentCleaned").get("status") == "True" and self._environment_gone(uid)
+            return self.condition(uid, "EnvironmentCleaned").get("status") == "True" and self.environment_gone(uid)
 
         await self.until(uid, "the run is over and its environment is gone", over, seconds)
         return self.status(uid)
 
-    async def change(self, uid: str, **spec: Any) -> None:
-        """Somebody edits the spec."""
-        await self.api.merge(f"{TESTRUNS.format(self.namespace)}/{self.run(uid).name}", {"spec": spec})
+    def path(self, uid: str) -> str:
+        """Where the TestRun is at the API server."""
+        return f"{TESTRUNS.format(self.namespace)}/{self.run(uid).name}"
+
+    async def change(self, uid: str, **spec: Any) -> int:
+        """Somebody edits the spec; what the API server answers."""
+        return await self.api.try_merge(self.path(uid), {"spec": spec})
 
     async def delete(self, uid: str) -> None:
-        await self.api.delete(f"{TESTRUNS.format(self.namespace)}/{self.run(uid).name}")
+        await self.api.delete(self.path(uid))
 
     async def until_gone(self, uid: str, seconds: float = GONE_SECONDS) -> Story:
         """Wait for the end of a TestRun that is deleted, and of everything that belonged to it; its story."""
@@ -154,7 +158,8 @@ class Lane:
         await self.until(uid, f"it is gone; left: {left()}", lambda: not left(), seconds)
         return Story(self.recorder, uid)
 
-    def _environment_gone(self, uid: str) -> bool:
+    def environment_gone(self, uid: str) -> bool:
+        """Whether nothing of a run is left but its results."""
         return all(seen.deleted for seen in self.recorder.objects(uid) if seen.kind != "TestResultSlice")
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NOT_PASSED_ON = {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "authorization"}
 READ_SECONDS = 60.0
+WATCHED = 4
+"""Kinds of objects that an operator watches."""
 
 
 class Proxy:
@@ -38,7 +40,7 @@ class Proxy:
         self._writes = 0
         self._age = 0
         self._port = 0
-        self._changed = asyncio.Condition()
+        self._changed = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -80,6 +82,17 @@ class Proxy:
     def writes(self) -> list[Record]:
         return [record for record in self.records if record.number]
 
+    async def watched(self, seconds: float = 120) -> None:
+        """Wait until the client has a watch of everything that it watches."""
+        async with asyncio.timeout(seconds):
+            while len({item.call.resource for item in self.records if item.call.verb == "watch"}) < WATCHED:
+                await self._changed.wait()
+
+    def _take(self, record: Record) -> None:
+        self.records.append(record)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         call = parse_call(request.method, request.path, request.query)
         record = Record(call, 0, at=asyncio.get_running_loop().time())
@@ -88,7 +101,7 @@ class Proxy:
             # A write that was begun is seen to its end, whatever becomes of the client.
             answer = await asyncio.shield(asyncio.create_task(self._write(request, record, body, self._age)))
         else:
-            self.records.append(record)
+            self._take(record)
             early = await self._before(record)
             if early is None and call.streaming:
                 return await self._stream(request, record)
@@ -103,7 +116,7 @@ class Proxy:
                 return Answer(CUT)
             self._writes += 1
             record.number = self._writes
-            self.records.append(record)
+            self._take(record)
             early = await self._before(record)
             if early is not None:
                 return early

@@ -65,7 +65,7 @@ async def follow(lane: Lane, kind: Kind, uid: str) -> None:
         if kind.delete:
             await lane.delete(uid)
             return
-        await lane.change(uid, **(kind.change or {}))
+        assert await lane.change(uid, **(kind.change or {})) == 200, "the change was refused"
     await lane.until_over(uid)
 
 
