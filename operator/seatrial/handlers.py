@@ -82,6 +82,9 @@ class _NoDiffBase(kopf.DiffBaseStorage):
     def fetch(self, **_: Any) -> None:
         return None
 
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence()  # kopf would copy each object of each event
+
     def store(self, **_: Any) -> None:
         return None
 
@@ -144,17 +147,17 @@ async def cleanup(memo: Any, **_: Any) -> None:
 
 
 @kopf.index("v1", "pods", labels=_OURS, id="pods")
-def index_pods(body: kopf.Body, labels: kopf.Labels, namespace: str | None, **_: Any) -> dict[str, Any]:
+async def index_pods(body: kopf.Body, labels: kopf.Labels, namespace: str | None, **_: Any) -> dict[str, Any]:
     return _index(body, labels, namespace)
 
 
 @kopf.index("batch", "v1", "jobs", labels=_OURS, id="jobs")
-def index_jobs(body: kopf.Body, labels: kopf.Labels, namespace: str | None, **_: Any) -> dict[str, Any]:
+async def index_jobs(body: kopf.Body, labels: kopf.Labels, namespace: str | None, **_: Any) -> dict[str, Any]:
     return _index(body, labels, namespace)
 
 
 @kopf.index("v1", "namespaces", labels=_OURS, id="namespaces")
-def index_namespaces(body: kopf.Body, name: str, **_: Any) -> dict[str, Any]:
+async def index_namespaces(body: kopf.Body, name: str, **_: Any) -> dict[str, Any]:
     return {name: _slim(body)}
 
 

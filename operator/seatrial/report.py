@@ -14,6 +14,7 @@ from seatrial.api import TestRunStatus
 from seatrial.api.status import ConditionStatus, ConditionType
 from seatrial.errors import ClusterError, ConflictError, NotFoundError
 from seatrial.status import merge_patch, read_past, timestamp
+from seatrial.verdict import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -190,7 +191,7 @@ def _standing(status: TestRunStatus) -> Any:
         status.reason,
         status.observed_generation,
         [(item.type, item.status) for item in status.conditions],
-        [item.state for item in status.suites],
+        [item.state not in {State.PENDING, State.WAITING} and item.state for item in status.suites],
     )
 
 

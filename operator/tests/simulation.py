@@ -149,7 +149,7 @@ class Node:
 
     def _spec(self, namespace: str) -> Object:
         uid = self.cluster.objects["Namespace", "", namespace]["metadata"]["labels"][RUN_UID_LABEL]
-        return next(item["spec"] for item in self.cluster.of_kind("TestRun") if item["metadata"]["uid"] == uid)
+        return next((item["spec"] for item in self.cluster.of_kind("TestRun") if item["metadata"]["uid"] == uid), {})
 
     def _names(self, namespace: str, component: str) -> list[str]:
         return [
