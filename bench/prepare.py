@@ -1,0 +1,37 @@
+"""The namespace of the TestRuns, and the ConfigMaps with their tests."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from bench.api import ApiError
+from bench.cases import NAMESPACE, TESTS, config_map
+
+if TYPE_CHECKING:
+    from bench.api import Api
+
+CONFLICT = 409
+FORBIDDEN = 403
+PATIENCE_SECONDS = 60
+
+
+async def prepare(api: Api) -> None:
+    """Make what is not there; wait for what is still being deleted. Raises TimeoutError, ApiError."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            try:
+                for item in (namespace, *(config_map(name) for name in TESTS)):
+                    try:
+                        await api.create(item)
+                    except ApiError as error:
+                        if error.status != CONFLICT:
+                            raise
+                there = await api.request("GET", f"/api/v1/namespaces/{NAMESPACE}")
+                if "deletionTimestamp" not in there["metadata"]:
+                    return
+            except ApiError as error:
+                if error.status != FORBIDDEN:  # the namespace is being deleted
+                    raise
+            await asyncio.sleep(0.5)
