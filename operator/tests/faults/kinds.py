@@ -33,6 +33,8 @@ class Kind:
     shards: Mapping[str, int] = field(default_factory=lambda: {"core": 2})
     scripts: Mapping[str, Script] = field(default_factory=dict)
     """What other pods do, by component and name: service/redis."""
+    suite: Mapping[str, Any] = field(default_factory=dict)
+    """Members of every suite beside those that all have."""
     spec: Mapping[str, Any] = field(default_factory=dict)
     """Members of the spec beside those that all runs have."""
     change: Mapping[str, Any] | None = None
@@ -49,6 +51,7 @@ class Kind:
         """The spec."""
         suites = [
             {
+                **self.suite,
                 "name": name,
                 "shards": self.shards.get(name, 1),
                 "env": [{"name": "STANDIN", "value": script.model_dump_json(by_alias=True, exclude_defaults=True)}],

@@ -79,6 +79,11 @@ class Proxy:
         self._age += 1
 
     @property
+    def written(self) -> int:
+        """Number of writes so far."""
+        return self._writes
+
+    @property
     def writes(self) -> list[Record]:
         return [record for record in self.records if record.number]
 
@@ -86,7 +91,11 @@ class Proxy:
         """Wait until the client has a watch of everything that it watches."""
         async with asyncio.timeout(seconds):
             while len({item.call.resource for item in self.records if item.call.verb == "watch"}) < WATCHED:
-                await self._changed.wait()
+                await self.changed()
+
+    async def changed(self) -> None:
+        """Wait for the next request."""
+        await self._changed.wait()
 
     def _take(self, record: Record) -> None:
         self.records.append(record)

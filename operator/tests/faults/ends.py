@@ -1,0 +1,75 @@
+"""The runs that end badly, each with the phase and the reason that it must get: rows of the fault matrix by pods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hack.kubelet import Script
+
+from .kinds import Kind
+
+HOG = {"resources": {"requests": {"cpu": "20000"}}}
+"""More than all nodes have, and less than the quota."""
+GREEDY = {"resources": {"requests": {"memory": "100Gi"}, "limits": {"memory": "100Gi"}}}
+"""More than the quota."""
+
+
+def script(**members: Any) -> Script:
+    return Script.model_validate(members)
+
+
+def end(name: str, phase: str, reason: str, **more: Any) -> Kind:
+    """A run with one suite of one shard."""
+    suites = more.pop("suites", {"core": script(**more.pop("core", {"tests": 5}))})
+    return Kind(name, phase, suites, {}, reason=reason, **more)
+
+
+def service(**members: Any) -> dict[str, Any]:
+    """What the pod of Redis does."""
+    return {"scripts": {"service/redis": script(**members)}}
+
+
+def stuck(reason: str, message: str) -> dict[str, Any]:
+    return {"waiting": {"reason": reason, "message": message}}
+
+
+def environment(name: str, reason: str, message: str) -> dict[str, Any]:
+    """The environment pod gives up."""
+    failed = {"kind": "service", "name": name, "reason": reason, "message": message}
+    return {"scripts": {"environment/environment": script(failed=failed)}}
+
+
+HANGS = {"tests": 5, "hangAfter": 2}
+DIES = {"code": 1, "reason": "Error", "seconds": 1.0}
+SHORT = {"timeouts": {"provision": "8s", "total": "12s"}}
+
+ENDS = (
+    end("15-service-killed", "Error", "ServiceFailed", core=HANGS, **service(exit=DIES | {"reason": "OOMKilled"})),
+    end(
+        "15-application-crashes",
+        "Error",
+        "ApplicationFailed",
+        core=HANGS,
+        scripts={"application/app": script(exit=DIES)},
+    ),
+    end("17-service-image", "Error", "ImagePullFailed", **service(**stuck("ImagePullBackOff", "no such tag"))),
+    end("17-suite-image", "Error", "ImagePullFailed", core=stuck("ErrImagePull", "denied")),
+    end("17-image-name", "Error", "InvalidImage", core=stuck("InvalidImageName", "invalid reference format")),
+    end("17-config", "Error", "ContainerRefused", core=stuck("CreateContainerConfigError", "image will run as root")),
+    end("18-no-room", "Error", "Unschedulable", suite=HOG, spec=SHORT),
+    end("18-service-pending", "Error", "ProvisionTimeout", spec=SHORT, **service(pending=True)),
+    end("19-quota", "Error", "PodRefused", suite=GREEDY),
+    end("21-out-of-memory", "Error", "OOMKilled", core={"tests": 5, "oom": True}),
+    end("22-segfault", "Error", "SuiteCrashed", core={"tests": 5, "exitAfter": 2, "rc": 139}),
+    end("22-exit-0", "Error", "Incomplete", core={"tests": 5, "exitAfter": 2, "rc": 0}),
+    end("23-hang", "Error", "Timeout", core=HANGS, spec=SHORT),
+    end("25-usage-error", "Error", "UsageError", core={"tests": 0, "rc": 4}),
+    end("25-no-tests", "Error", "NoTestsCollected", core={"tests": 0, "rc": 5}),
+    end("27-lost-record", "Error", "Incomplete", core={"tests": 5, "lostRecords": [5]}),
+    end("27-lost-end", "Error", "Incomplete", core={"tests": 5, "lostRecords": [10]}),
+    end("28-flood", "Error", "Incomplete", core={"tests": 5, "floodLines": 300}),
+    end("28-rotated", "Error", "Incomplete", core={"tests": 900, "rotateAt": 3, "seconds": 0.001}),
+    end("29-failures", "Failed", "TestsFailed", core={"tests": 2500, "fail": list(range(2500))}),
+    end("44-seed", "Error", "SeedFailed", **environment("postgres", "SeedFailed", "syntax error at or near")),
+    end("44-password", "Error", "ServiceNotReady", **environment("redis", "ServiceNotReady", "WRONGPASS invalid")),
+)
