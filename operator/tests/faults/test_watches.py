@@ -10,7 +10,7 @@ import pytest
 from . import kinds
 from .stage import ALL, Stage, report
 from .trial import attempt
-from .watches import Cut, Freeze, Miss, Pause, Reorder, Repeat
+from .watches import Cut, CutLogs, Freeze, Miss, Pause, Reorder, Repeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ async def silent(stage: Stage) -> str:
 
 
 def _cuts(faults: list[Fault]) -> str:
-    return ", ".join(f"{fault.cuts} streams cut" for fault in faults if isinstance(fault, Cut))
+    return ", ".join(f"{fault.cuts} streams cut" for fault in faults if isinstance(fault, Cut | CutLogs))
 
 
 def _repeats(faults: list[Fault]) -> str:
@@ -104,13 +104,11 @@ def _all(faults: list[Fault]) -> str:
 SCENARIOS: dict[str, Scenario] = {
     "cut": throughout(lambda: [Cut(after=3)], _cuts, again=3),
     "gone": throughout(lambda: [Cut(after=4, gone=True)], _cuts, again=3),
-    "logs-cut": throughout(lambda: [Cut(after=1, logs=True)], _cuts, again=3),
+    "logs-cut": throughout(lambda: [CutLogs(times=3)], _cuts, again=3),
     "repeated": throughout(lambda: [Repeat()], _repeats),
     "reordered": throughout(lambda: [Reorder()], _swaps),
     "missed": throughout(lambda: [Miss()], _misses),
-    "everything": throughout(
-        lambda: [Miss(), Reorder(), Repeat(), Cut(after=9), Cut(after=2, logs=True)], _all, again=5
-    ),
+    "everything": throughout(lambda: [Miss(), Reorder(), Repeat(), Cut(after=9), CutLogs(times=2)], _all, again=5),
     "late": late,
     "silent": silent,
 }

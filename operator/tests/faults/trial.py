@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from seatrial.api.status import TERMINAL_PHASES
+from seatrial.status.text import seconds_of
 
 from .invariants import broken
 from .kinds import STARTED
@@ -35,6 +36,8 @@ class Trial:
     kind: Kind
     records: list[Record]
     outcome: Outcome
+    seconds: float
+    """From its start to its verdict."""
     problems: list[str] = field(default_factory=list)
     """Invariants that did not hold."""
 
@@ -48,10 +51,14 @@ class Trial:
         return sum(1 for record in self.records if record.number)
 
     def compare(self, reference: Trial, repeated: int) -> list[str]:
-        """What is wrong, compared with an undisturbed run; `repeated` writes may have been made again."""
+        """What is wrong, compared with an undisturbed run; `repeated` writes may have been made again.
+
+        While a run goes on its counts are written once a second and its slices every two seconds, so that one which
+        takes longer may write more.
+        """
         found = [*self.problems, *self.outcome.differences(reference.outcome)]
         found += [f"created twice: {item}" for item in created_twice(self.records)]
-        bound = reference.number + repeated + SLACK
+        bound = reference.number + repeated + SLACK + int(1.5 * max(0.0, self.seconds - reference.seconds))
         if self.writes.total() > bound:
             more = self.writes - reference.writes
             found.append(f"{self.writes.total()} writes, at most {bound} were expected; more than usual: {dict(more)}")
@@ -84,7 +91,8 @@ async def attempt(lane: Lane, kind: Kind, *faults: Fault, beside: Beside | None 
         await follow(lane, kind, uid)
         await lane.delete(uid)
         story = await lane.until_gone(uid)
-        return Trial(kind, list(lane.proxy.records), outcome_of(story), problems_of(story, kind))
+        records = list(lane.proxy.records)
+        return Trial(kind, records, outcome_of(story), took(story), problems_of(story, kind))
     finally:
         lane.recorder.forget(uid)
         if helper is not None:
@@ -92,6 +100,13 @@ async def attempt(lane: Lane, kind: Kind, *faults: Fault, beside: Beside | None 
             done = (await asyncio.gather(helper, return_exceptions=True))[0]
             if isinstance(done, Exception):
                 raise done
+
+
+def took(story: Story) -> float:
+    """Seconds from the start of a run to its verdict, or to its last status."""
+    timings = story.final.get("timings") or {}
+    times = [seconds_of(timings[name]) or 0.0 for name in ("started", "finished", "lastTest") if timings.get(name)]
+    return max(times) - min(times) if times else 0.0
 
 
 def problems_of(story: Story, kind: Kind) -> list[str]:

@@ -100,37 +100,45 @@ class Pause(Fault):
 
 
 class Cut(Fault):
-    """Every stream ends after so many pieces: a watch after events, a followed log after chunks."""
+    """Every watch ends after so many events."""
 
-    def __init__(self, after: int, *, gone: bool = False, logs: bool = False) -> None:
+    def __init__(self, after: int, *, gone: bool = False) -> None:
         self.cuts = 0
         self._after = after
         self._gone = gone
-        """Watches end with the ERROR event of a resourceVersion that is too old."""
-        self._logs = logs
+        """It ends with the ERROR event of a resourceVersion that is too old."""
 
     async def events(self, call: Call, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        if self._logs:
-            async for event in events:
-                yield event
-            return
-        async for event in self._first(events):
-            yield event
-        if self._gone:
-            yield b'{"type":"ERROR","object":' + refusal(410, message="too old resource version").body + b"}\n"
-
-    async def log(self, call: Call, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        async for chunk in self._first(chunks) if self._logs else chunks:
-            yield chunk
-
-    async def _first(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         left = self._after
-        async for piece in pieces:
-            yield piece
+        async for event in events:
+            yield event
             left -= 1
             if left <= 0:
                 self.cuts += 1
+                break
+        if self._gone and left <= 0:
+            yield b'{"type":"ERROR","object":' + refusal(410, message="too old resource version").body + b"}\n"
+
+
+class CutLogs(Fault):
+    """Every followed log is cut short some times, after a piece each time.
+
+    The answer ends as that of a log which is over: so it does when the API server loses the kubelet.
+    """
+
+    def __init__(self, times: int) -> None:
+        self.cuts = 0
+        self._times = times
+        self._cut: dict[Call, int] = {}
+
+    async def log(self, call: Call, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        number = self._cut[call] = self._cut.get(call, 0) + 1
+        async for chunk in chunks:
+            if number <= self._times:
+                self.cuts += 1
+                yield chunk[: 4000 * number]
                 return
+            yield chunk
 
 
 class Repeat(Fault):
