@@ -39,10 +39,20 @@ class Followers:
         self._ended: set[LogKey] = set()
         """Logs whose container has stopped: the end of the stream is then the end of the log."""
 
-    def follow(self, key: LogKey, on_line: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
-        """Follow a log unless that is being done. `on_line` gets each line, from the log's start after every break."""
+    def follow(
+        self,
+        key: LogKey,
+        on_line: Callable[[bytes], None],
+        on_end: Callable[[], None],
+        is_whole: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Follow a log unless that is being done. `on_line` gets each line, from the log's start after every break.
+
+        `is_whole` says whether the log has told of its own end.
+        """
         if key not in self._tasks:
-            self._tasks[key] = asyncio.create_task(self._follow(key, on_line, on_end), name=f"follow {key.pod}")
+            work = self._follow(key, on_line, on_end, is_whole)
+            self._tasks[key] = asyncio.create_task(work, name=f"follow {key.pod}")
 
     def mark_ended(self, key: LogKey) -> None:
         """Say that the log's container has stopped, or its pod is gone."""
@@ -55,12 +65,23 @@ class Followers:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _follow(self, key: LogKey, on_line: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
+    async def _follow(
+        self,
+        key: LogKey,
+        on_line: Callable[[bytes], None],
+        on_end: Callable[[], None],
+        is_whole: Callable[[], bool],
+    ) -> None:
+        most = -1
         while True:
             ended = key in self._ended
+            lines = 0
             try:
                 async for line in self._cluster.follow_log(key.namespace, key.pod, key.container):
+                    lines += 1
                     on_line(line)
+                # A connection that breaks behind the API server looks like the log's end: read it once more to know.
+                ended = ended and (is_whole() or lines <= most)
             except NotFoundError:
                 ended = True
             except ClusterError as error:
@@ -71,6 +92,7 @@ class Followers:
                 # A defect must not leave the run waiting for its total timeout: what is missing is missing.
                 logger.exception("log of %s/%s: a line cannot be taken in", key.namespace, key.pod)
                 ended = True
+            most = max(most, lines)
             if ended:
                 on_end()
                 return

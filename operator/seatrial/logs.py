@@ -90,7 +90,7 @@ class RunLogs:
             shard.drained = True
             self._wake.set()
 
-        self._followers.follow(key, on_line, on_end)
+        self._followers.follow(key, on_line, on_end, lambda: shard.end is not None)
 
     def _on_environment_line(self, line: bytes) -> None:
         before = self.environment

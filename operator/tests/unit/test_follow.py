@@ -36,11 +36,15 @@ class Reader:
         self.opened = 0
         self.answers: list[Exception | None] = []
         """What the next requests for the log meet."""
+        self.whole = False
+        self.on_open: dict[int, Callable[[], None]] = {}
+        """What happens before a request, by its number from 1."""
         real = self.cluster.follow_log
 
         async def follow_log(*where: Any) -> AsyncIterator[bytes]:
             self.opened += 1
             self.cluster.changed.beat()
+            self.on_open.get(self.opened, lambda: None)()
             if self.answers and (error := self.answers.pop(0)) is not None:
                 raise error
             async for line in real(*where):
@@ -57,7 +61,7 @@ class Reader:
             self.ended += 1
             self.cluster.changed.beat()
 
-        self.followers.follow(KEY, on_line or take, end)
+        self.followers.follow(KEY, on_line or take, end, lambda: self.whole)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         await self.cluster.until(condition)
@@ -107,9 +111,22 @@ async def test_what_was_said_before_it_stopped_is_read_to_the_end(reader: Reader
     reader.log.write(b"one", b"two")
     reader.log.close()
     reader.followers.mark_ended(KEY)
+    reader.whole = True
     reader.follow()
     await reader.until(lambda: reader.ended == 1)
     assert reader.lines == [b"one", b"two"]
+    assert reader.opened == 1
+
+
+async def test_a_log_that_does_not_tell_of_its_end_is_read_until_nothing_more_comes(reader: Reader) -> None:
+    """A connection that breaks behind the API server looks to its client like the end of the log."""
+    reader.log.write(b"one")
+    reader.log.close()
+    reader.followers.mark_ended(KEY)
+    reader.on_open[2] = lambda: reader.log.write(b"two")
+    reader.follow()
+    await reader.until(lambda: reader.ended == 1)
+    assert reader.lines == [b"one", b"one", b"two", b"one", b"two"]
 
 
 async def test_a_stream_that_broke_off_before_it_stopped_is_read_again(reader: Reader) -> None:
@@ -120,6 +137,7 @@ async def test_a_stream_that_broke_off_before_it_stopped_is_read_again(reader: R
     reader.followers.mark_ended(KEY)
     reader.log.write(b"one")
     reader.log.close()
+    reader.whole = True
     await reader.until(lambda: reader.ended == 1)
     assert reader.lines == [b"one"]
 
