@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STOP_SECONDS = 20.0
+SKEWED = Path(__file__).with_name("skewed.py")
 SOURCE = Path(__file__).parents[2]
 """The operator of this checkout, whichever is installed."""
 
@@ -27,6 +28,8 @@ class OperatorProcess:
     def __init__(self, folder: Path, config: Mapping[str, Any], name: str) -> None:
         self.kubeconfig = folder / f"{name}.kubeconfig"
         self.starts = 0
+        self.skew = 0.0
+        """Seconds by which its clock is wrong from its next start on."""
         self._config = folder / f"{name}.yaml"
         self._config.write_text(json.dumps(config))  # JSON is YAML
         self._log = folder / f"{name}.log"
@@ -63,9 +66,10 @@ class OperatorProcess:
                 "SEATRIAL_CONFIG": str(self._config),
                 "SEATRIAL_HEALTH_PORT": str(self._port),
             }
+            command = [str(SKEWED), str(self.skew)] if self.skew else ["-m", "seatrial"]
             with self._log.open("ab") as log:
                 self._process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "seatrial", env=environment, stdout=log, stderr=log, cwd=self._log.parent
+                    sys.executable, *command, env=environment, stdout=log, stderr=log, cwd=self._log.parent
                 )
             await self._process.wait()
 

@@ -1,0 +1,17 @@
+"""`python SKEWED.py SECONDS`: the operator with a wall clock that is wrong. Monotonic clocks are what they are."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+import time
+
+
+def main() -> None:
+    skew, right = float(sys.argv[1]), time.time
+    time.time = lambda: right() + skew
+    runpy.run_module("seatrial", run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
