@@ -202,6 +202,30 @@ async def retained(stage: Stage) -> str:
         return report("cleaned up by the next operator", problems_of(await _end(lane, uid), kinds.RETAINED))
 
 
+async def stuck(stage: Stage) -> str:
+    """Row 34: somebody's finalizer keeps the namespace. The verdict stands, and nobody's finalizer is touched."""
+    async with stage.lane() as lane:
+        await lane.ready()
+        uid = await lane.submit(kinds.SLOW)
+        await lane.until_phase(uid, "Running")
+        configs = f"/api/v1/namespaces/{lane.environment(uid)}/configmaps"
+        metadata = {"name": "kept", "finalizers": ["example.com/keep"]}
+        await lane.api.call("POST", configs, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+
+        def pending() -> bool:
+            return lane.condition(uid, "EnvironmentCleaned").get("reason") == "CleanupPending"
+
+        await lane.until(uid, "it is said that the namespace does not go", pending, 300)
+        phase, condition = lane.status(uid)["phase"], lane.condition(uid, "EnvironmentCleaned")
+        kept = await lane.api.get(f"{configs}/kept")
+        await lane.api.merge(f"{configs}/kept", {"metadata": {"finalizers": None}})
+        await lane.until_over(uid)
+        wrong = problems_of(await _end(lane, uid), kinds.SLOW)
+        if phase != "Passed" or kept is None or kept["metadata"]["finalizers"] != metadata["finalizers"]:
+            wrong.append(f"phase {phase}, {kept}")
+        return report(f"a namespace that does not go: {condition['message']}", wrong)
+
+
 def _each(make: Callable[[str], Scenario], what: str, phases: tuple[str, ...]) -> dict[str, Scenario]:
     return {f"{what}-{phase or 'at-once'}": make(phase) for phase in phases}
 
@@ -217,6 +241,7 @@ SCENARIOS: dict[str, Scenario] = {
     "edited": edited,
     "finished-status": finished_status,
     "retained": retained,
+    **({"stuck": stuck} if ALL else {}),
 }
 
 
