@@ -41,7 +41,7 @@ CASES = {
     ),
     "segmentation-fault": Case(
         "import ctypes\ndef test_one(): pass\ndef test_two(): ctypes.string_at(0)\n",
-        error("SuiteCrashed", "SIGSEGV", "1 of 2", passed="1/2"),
+        error("SuiteCrashed", "SIGSEGV", "1 of 2", "Segmentation fault", "in test_two", passed="1/2"),
     ),
     "killed-by-itself": Case(
         "import os\ndef test_one(): pass\ndef test_two(): os.kill(os.getpid(), 9)\n",
@@ -58,18 +58,23 @@ CASES = {
     ),
     "hang": Case(
         "import threading\ndef test_one(): pass\ndef test_two(): threading.Event().wait()\n",
-        error("SuiteTimeout", "still running 2 s after the gate opened", passed="1/2"),
+        error(
+            "SuiteTimeout",
+            "still running 2 s after the gate opened",
+            "test_it.py::test_two: interrupted after",
+            passed="1/2",
+        ),
         {"timeout": "2s"},
     ),
     "hang-deaf-to-signals": Case(
         f"{DEAF}def test_one(): pass\ndef test_two():\n    {FOREVER}\n",
-        error("SuiteTimeout", "still running 2 s after the gate opened", "1 of 2", passed="1/2"),
+        error("SuiteTimeout", "still running 2 s after the gate opened", "1 of 2", "in test_two", passed="1/2"),
         {"timeout": "2s"},
     ),
     "hang-in-a-teardown-deaf-to-signals": Case(
         f"import pytest\n{DEAF}@pytest.fixture\ndef it():\n    yield\n    {FOREVER}\n"
         "def test_one(): pass\ndef test_two(it): pass\n",
-        error("SuiteTimeout", "still running 2 s after the gate opened", "1 of 2", passed="1/2"),
+        error("SuiteTimeout", "still running 2 s after the gate opened", "1 of 2", "in it", passed="1/2"),
         {"timeout": "2s"},
     ),
     "hang-while-collecting": Case(

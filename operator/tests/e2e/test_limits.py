@@ -35,7 +35,7 @@ def suite(name: str, **more: Any) -> dict[str, Any]:
 CASES: dict[str, tuple[dict[str, Any], End]] = {
     "an-application-that-no-node-has-room-for": (
         {"applications": [app(UNSCHEDULABLE)], "timeouts": {"provision": "6s"}},
-        error("ProvisionTimeout", "6 s", "pod app-", "cannot be scheduled", "Insufficient"),
+        error("Unschedulable", "application app", "cannot be scheduled", "Insufficient"),
     ),
     "a-suite-that-no-node-has-room-for": (
         {"suites": [suite("it", resources=UNSCHEDULABLE, timeout="5s")], "timeouts": {"provision": "6s"}},
@@ -46,8 +46,8 @@ CASES: dict[str, tuple[dict[str, Any], End]] = {
         error("PodRefused", "application app", "exceeded quota", "limits.memory=16Gi"),
     ),
     "a-suite-beyond-the-quota": (
-        {"suites": [suite("it", resources=TOO_BIG)]},
-        error("PodRefused", "suite it", "exceeded quota", "limits.memory=16Gi"),
+        {"suites": [suite("first", pytest={"keyword": "test_one"}), suite("second", resources=TOO_BIG)]},
+        error("PodRefused", "suite second", "exceeded quota", "limits.memory=16Gi", passed="1/1"),
     ),
     "limits-below-requests": (
         {"suites": [suite("it", resources={"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}})]},
@@ -68,20 +68,30 @@ def test_a_limit(name: str, tenant: Tenant) -> None:
     expect(tenant, "limit", end)
 
 
-def test_a_quota_of_the_cluster_in_the_namespace_of_a_run(tenant: Tenant) -> None:
-    """An administrator's quota comes in the way of the second suite; the results of the first are kept."""
-    tenant.tests("tests", "import os, time\ndef test_one(): time.sleep(int(os.environ['SECONDS']))\n")
-    env = [{"name": "SECONDS", "value": "3"}]
-    tenant.run("quota", suites=[suite("first", env=env), suite("second", env=env)])
+QUOTAS = {
+    "of-pods": ({"pods": "1"}, error("PodRefused", "suite second", "exceeded quota: cluster", passed="1/1")),
+    "of-jobs": (
+        {"count/jobs.batch": "1"},
+        error("QuotaExceeded", "Job suite-second", "exceeded quota: cluster", passed="1/1"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", QUOTAS)
+def test_a_quota_of_the_administrator(name: str, tenant: Tenant) -> None:
+    """One in the run's own namespace comes in the way of the second suite; the results of the first are kept."""
+    hard, end = QUOTAS[name]
+    tenant.tests("tests", "import time\ndef test_one(): time.sleep(5)\n")
+    tenant.run("quota", suites=[suite("first"), suite("second")])
     namespace = tenant.in_phase("quota", "Running")["status"]["namespace"]
     quota = {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
         "metadata": {"name": "cluster", "namespace": namespace},
-        "spec": {"hard": {"pods": "1"}},
+        "spec": {"hard": hard},
     }
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump(quota))
-    expect(tenant, "quota", error("PodRefused", "suite second", "exceeded quota: cluster", passed="1/1"))
+    expect(tenant, "quota", end)
 
 
 def test_cancel(tenant: Tenant) -> None:

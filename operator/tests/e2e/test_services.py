@@ -48,7 +48,7 @@ SERVICES = {
         "CREATE TABLE a (id int);\nCREATE TABEL b (id int);\n",
     ),
     "with-sql-that-never-ends": Case(
-        error("ServiceNotReady", "postgres", "5 s"),
+        error("SeedFailed", "postgres is ready but not seeded", "5 s", "001.sql was still running"),
         WITH_SQL,
         "SELECT pg_sleep(600);\n",
         more={"timeouts": {"provision": "5s"}},

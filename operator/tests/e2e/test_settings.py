@@ -1,9 +1,9 @@
-"""What an administrator may set wrong: a service's image, a quota, how many runs may be active."""
+"""What an administrator may set: the image of a service, which can be wrong, and how many runs may be active."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -29,7 +29,6 @@ CATALOGUE = {
 SETTINGS = {
     "maxActiveRuns": 1,
     "imagePullSeconds": 3,
-    "quota": {"pods": 3, "requestsCpu": "8", "requestsMemory": "16Gi", "limitsMemory": "16Gi"},
     "catalogue": CATALOGUE,
 }
 
@@ -52,14 +51,10 @@ def settings() -> Iterator[None]:
     configure(before)
 
 
-def suite(name: str, **more: Any) -> dict[str, Any]:
-    return {"name": name, "testsFrom": {"configMapRef": {"name": "tests"}}, **more}
-
-
 def test_a_service_that_never_becomes_ready(tenant: Tenant) -> None:
     tenant.tests("never", ONE)
     tenant.run("never", services={"influxdb": {}}, timeouts={"provision": "6s"})
-    words = ("influxdb", "refused", "its log ends with", "Ready to accept connections")
+    words = ("influxdb", "refuses connections", "its log ends with", "Ready to accept connections")
     expect(tenant, "never", error("ServiceNotReady", *words))
 
 
@@ -67,19 +62,6 @@ def test_an_image_of_a_service_that_is_not_there(tenant: Tenant) -> None:
     tenant.tests("image", ONE)
     tenant.run("image", services={"postgres": {}})
     expect(tenant, "image", error("ImagePullFailed", "service postgres", "localhost/seatrial/not-there:15"))
-
-
-def test_a_service_beyond_the_quota(tenant: Tenant) -> None:
-    """One pod is the environment's, so the third service has no room."""
-    tenant.tests("quota", ONE)
-    tenant.run("quota", services={"redis": {}, "influxdb": {}, "postgres": {}})
-    expect(tenant, "quota", error("QuotaExceeded", "exceeded quota: run", "pods=3"))
-
-
-def test_more_shards_than_the_quota_has_room_for(tenant: Tenant) -> None:
-    tenant.tests("tests", ONE)
-    tenant.run("quota", suites=[suite("it", shards=8)])
-    expect(tenant, "quota", error("PodRefused", "suite it", "exceeded quota: run", "pods=3"))
 
 
 def test_queued_until_it_is_its_turn(tenant: Tenant) -> None:
