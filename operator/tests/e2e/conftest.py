@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 from .kubectl import OPERATOR_NAMESPACE, Tenant, eventually, get, items, kubectl, operator_pod
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,22 +56,20 @@ def tenants() -> Iterator[dict[str, str]]:
         raise AssertionError(f"{error}: {left()}") from None
 
 
-@pytest.fixture
-def new_tenant(request: pytest.FixtureRequest, tenants: dict[str, str]) -> Iterator[Callable[[str], Tenant]]:
-    """Creates namespaces of a given name. They go with all that is in them when the test is over."""
-    mine: list[str] = []
-
-    def create(namespace: str) -> Tenant:
-        kubectl("create", "namespace", namespace)
-        mine.append(namespace)
-        tenants[namespace] = request.node.nodeid
-        return Tenant(namespace)
-
-    yield create
-    kubectl("delete", "namespace", *mine, "--wait=false")
+@contextmanager
+def a_tenant(test: str, tenants: dict[str, str], namespace: str = "") -> Iterator[Tenant]:
+    """A namespace that goes, with all that is in it, when the test is over."""
+    namespace = namespace or f"e2e-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", namespace)
+    tenants[namespace] = test
+    try:
+        yield Tenant(namespace)
+    finally:
+        kubectl("delete", "namespace", namespace, "--wait=false")
 
 
 @pytest.fixture
-def tenant(new_tenant: Callable[[str], Tenant]) -> Tenant:
+def tenant(request: pytest.FixtureRequest, tenants: dict[str, str]) -> Iterator[Tenant]:
     """A namespace for the test's TestRuns."""
-    return new_tenant(f"e2e-{uuid.uuid4().hex[:8]}")
+    with a_tenant(request.node.nodeid, tenants) as tenant:
+        yield tenant

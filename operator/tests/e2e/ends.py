@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import yaml
@@ -49,9 +50,15 @@ def check_record(tenant: Tenant, run: Object) -> None:
     """The status is small enough, and the slices hold each test that it counts, once."""
     status = run["status"]
     assert len(json.dumps(status)) <= MAX_STATUS_BYTES
+    slices = tenant.slices(run["metadata"]["name"])
+    for (suite, shard), parts in groupby(slices, key=lambda item: (item["suite"], item["shard"])):
+        end = 0
+        for part in parts:
+            assert part["firstSequence"] == end + 1, f"records are missing after {end} of {suite}, shard {shard}"
+            end = part["lastSequence"]
     tests = [
         (item["suite"], test["id"], test["outcome"])
-        for item in tenant.slices(run["metadata"]["name"])
+        for item in slices
         for test in item.get("tests", [])
         if test.get("final", True)
     ]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from .ends import End, error, expect
+from .conftest import a_tenant
+from .ends import End, check_record, error, expect
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .kubectl import Tenant
 
 pytestmark = pytest.mark.e2e
@@ -29,7 +33,7 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "all-passed": Case(End("Passed", "AllTestsPassed", (), "1/1"), repr(ONE.encode())),
+    "all-passed": Case(End("Passed", "", (), "1/1"), repr(ONE.encode())),
     "one-failed": Case(
         End("Failed", "TestsFailed", ("orders::cancel", "still open"), "1/2"),
         repr(f"<testsuite tests='2'><testcase classname='orders' name='create'/>{FAILED}</testsuite>".encode()),
@@ -60,17 +64,17 @@ CASES = {
         error("ResultsInvalid", "document type"),
         repr(b"<!DOCTYPE t [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><testsuite><testcase name='&a;'/></testsuite>"),
     ),
-    "200000-deep": Case(
+    "very-deep": Case(
         error("ResultsInvalid", "nested deeper than 20"), "b'<testsuite>' * 200000 + b'</testsuite>' * 200000"
     ),
     "an-attribute-of-10-mib": Case(
         error("ResultsInvalid", "a tag or comment of more than 2 MiB"),
         "b'<testsuite><testcase name=\"' + b'a' * (10 << 20) + b'\"/></testsuite>'",
     ),
-    "21-mib": Case(
+    "too-large": Case(
         error("ResultsInvalid", "larger than 20 MiB"), "b'<testsuite>' + b' ' * (21 << 20) + b'</testsuite>'"
     ),
-    "100000-tests": Case(
+    "too-many-tests": Case(
         error("ResultsInvalid", "more than 50000 tests"),
         "b'<testsuite>' + b'<testcase name=\"a\"/>' * 100000 + b'</testsuite>'",
     ),
@@ -88,16 +92,38 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_file(name: str, tenant: Tenant) -> None:
-    case = CASES[name]
+def suite_of(name: str, case: Case) -> dict[str, Any]:
     write = case.instead or f"open({PATH!r}, 'wb').write({case.content})"
-    suite = {
-        "name": "other",
+    return {
+        "name": name,
         "image": "localhost/seatrial/suite:dev",
         "command": ["python3", "-c", f"{write}\nraise SystemExit({case.code})"],
         "junit": {"path": PATH},
         "timeout": case.timeout,
     }
-    tenant.run("junit", suites=[suite])
-    expect(tenant, "junit", case.end)
+
+
+@pytest.fixture(scope="module")
+def suites(tenants: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """The status of all suites, out of one run: what one of them writes is no matter of another's."""
+    with a_tenant("test_junit.py", tenants) as tenant:
+        tenant.run("junit", suites=[suite_of(name, case) for name, case in CASES.items()], parallelism=8)
+        run = tenant.finished("junit", seconds=240)
+        check_record(tenant, run)
+        yield {suite["name"]: suite for suite in run["status"]["suites"]}
+
+
+@pytest.mark.xdist_group("junit")
+@pytest.mark.parametrize("name", CASES)
+def test_a_file(name: str, suites: dict[str, Any]) -> None:
+    end, suite = CASES[name].end, suites[name]
+    assert (suite["state"], suite["reason"]) == (end.phase, end.reason), suite["message"]
+    assert f"{suite['passed']}/{suite['total']}" == end.passed
+    for word in end.words:
+        assert word in suite["message"]
+
+
+@pytest.mark.parametrize("name", ["all-passed", "one-failed", "entities"])
+def test_a_run(name: str, tenant: Tenant) -> None:
+    tenant.run("junit", suites=[suite_of(name, CASES[name])])
+    expect(tenant, "junit", replace(CASES[name].end, reason=CASES[name].end.reason or "AllTestsPassed"))

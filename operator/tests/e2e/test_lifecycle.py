@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from .conftest import a_tenant
 from .ends import PASSED, End, check_record, error, expect
 from .kubectl import condition, eventually, get, items, kubectl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .kubectl import Object, Tenant
 
 pytestmark = pytest.mark.e2e
@@ -140,26 +139,27 @@ def test_two_names_that_differ_in_their_last_letter(tenant: Tenant) -> None:
     assert len({run["status"]["namespace"] for run in runs}) == 2
 
 
-def test_the_longest_names_of_everything(new_tenant: Callable[[str], Tenant]) -> None:
+def test_the_longest_names_of_everything(request: pytest.FixtureRequest, tenants: dict[str, str]) -> None:
     """Namespace 63, run 253, ConfigMaps 253, application and suite 40 characters."""
-    tenant = new_tenant(f"e2e-{uuid.uuid4().hex[:8]}-".ljust(63, "n"))
-    run, tests, sql = (letter * 253 for letter in "rts")
-    tenant.tests(tests, "import socket\ndef test_one(): socket.create_connection(('a' * 40, 8080)).close()\n")
-    tenant.config_map(sql, **{"s" * 249 + "_sql": "SELECT 1;\n"})
-    app = {
-        "name": "a" * 40,
-        "image": "localhost/seatrial/suite:dev",
-        "command": ["python3", "-m", "http.server", "8080"],
-        "ports": [{"name": "http", "port": 8080}],
-        "ready": {"tcp": {"port": "http"}},
-    }
-    tenant.run(
-        run,
-        services={"postgres": {"initSQL": {"configMapRef": {"name": sql}}}},
-        applications=[app],
-        suites=[{"name": "s" * 40, "testsFrom": {"configMapRef": {"name": tests}}}],
-    )
-    expect(tenant, run, PASSED)
+    namespace = f"e2e-{uuid.uuid4().hex[:8]}-".ljust(63, "n")
+    with a_tenant(request.node.nodeid, tenants, namespace) as tenant:
+        run, tests, sql = (letter * 253 for letter in "rts")
+        tenant.tests(tests, "import socket\ndef test_one(): socket.create_connection(('a' * 40, 8080)).close()\n")
+        tenant.config_map(sql, **{"s" * 249 + "_sql": "SELECT 1;\n"})
+        app = {
+            "name": "a" * 40,
+            "image": "localhost/seatrial/suite:dev",
+            "command": ["python3", "-m", "http.server", "8080"],
+            "ports": [{"name": "http", "port": 8080}],
+            "ready": {"tcp": {"port": "http"}},
+        }
+        tenant.run(
+            run,
+            services={"postgres": {"initSQL": {"configMapRef": {"name": sql}}}},
+            applications=[app],
+            suites=[{"name": "s" * 40, "testsFrom": {"configMapRef": {"name": tests}}}],
+        )
+        expect(tenant, run, PASSED)
 
 
 def test_cleaned_up_after_its_retention(tenant: Tenant) -> None:
