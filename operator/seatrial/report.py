@@ -163,11 +163,15 @@ def parse_status(status: Any) -> TestRunStatus:
     known = copy.deepcopy(dict(status or {}))
     while True:
         try:
-            return TestRunStatus.model_validate(known)
+            return TestRunStatus.model_validate(known, by_alias=True, by_name=False)
         except ValidationError as error:
-            problem = error.errors()[0]
-            logger.warning("status.%s cannot be read: %s", ".".join(map(str, problem["loc"])), problem["msg"])
-            _remove(known, problem["loc"][:-1] if problem["type"] == "missing" else problem["loc"])
+            found = error.errors(include_url=False, include_context=False, include_input=False)
+            first = f"status.{'.'.join(map(str, found[0]['loc']))}: {found[0]['msg']}"
+            logger.warning("%d members of a status cannot be read; the first is %s", len(found), first)
+            # The last first, and members before what they are in: the places of the others stay what they are.
+            paths = {item["loc"][:-1] if item["type"] == "missing" else item["loc"] for item in found}
+            for path in sorted(paths, reverse=True):
+                _remove(known, path)
 
 
 def _remove(data: Any, path: Sequence[int | str]) -> None:

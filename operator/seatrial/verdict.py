@@ -36,6 +36,8 @@ ENDED = frozenset({State.PASSED, State.FAILED, State.ERROR, State.CANCELLED})
 
 NEVER_RAN = frozenset({"GateTimeout", "EnvironmentFailed", "NoPytest"})
 """The supervisor's reasons for an end without any test."""
+FATAL = "Fatal Python error"
+"""How the fault handler, which pytest installs, begins; then come the frames, the innermost first."""
 STOPPED = frozenset({"Timeout", "Terminated"})
 """Its reasons for having stopped pytest."""
 
@@ -73,7 +75,8 @@ def _judge_end(evidence: ShardEvidence, end: End, shards: int) -> Judgement:
     if evidence.lost:
         return Judgement(State.ERROR, "Incomplete", f"{evidence.lost}; {known}")
     if end.timeout:
-        return Judgement(State.ERROR, "SuiteTimeout", f"{end.message or 'the suite ran into its timeout'}; {known}")
+        what = end.message or "the suite ran into its timeout"
+        return Judgement(State.ERROR, "SuiteTimeout", f"{what}; {known}{_hung(evidence, end)}")
     if end.oom:
         return Judgement(State.ERROR, "OOMKilled", f"the suite needed more memory than its limit; {known}")
     if end.signal:
@@ -243,6 +246,20 @@ def _failed(evidence: ShardEvidence, failed: int) -> str:
     return f"{failed} of {evidence.collected or evidence.finals} tests failed; the first is {first.id}{message}"
 
 
+def _hung(evidence: ShardEvidence, end: End) -> str:
+    """Which test was cut off, or where Python was when it had to be killed."""
+    cut_off = [failure for failure in evidence.failures if failure.message.startswith("interrupted after")]
+    if cut_off:
+        return f"; the last is {cut_off[-1].id}: {cut_off[-1].message}"
+    return _tail(end) if FATAL in end.stderr else ""
+
+
 def _tail(end: End) -> str:
-    lines = [line for line in end.stderr.strip().splitlines() if line.strip()]
+    """The last lines; of a crash that the fault handler describes, what it was and the innermost frames."""
+    lines = [line.strip() for line in end.stderr.splitlines() if line.strip()]
+    fatal = next((index for index, line in enumerate(lines) if line.startswith(FATAL)), None)
+    if fatal is not None:
+        first = next((index for index, line in enumerate(lines) if line.startswith("Current thread")), fatal)
+        frames = [line for line in lines[first:] if line.startswith("File ")]
+        return "; it said last: " + " | ".join([lines[fatal], *frames[:3]])[:400]
     return f"; it said last: {' | '.join(lines[-3:])[-400:]}" if lines else ""

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from seatrial.api.base import Model, cel, cel_rules, map_list, unchanged
 
@@ -15,7 +16,17 @@ FAILURE_LIMIT = 512
 MAX_FAILURES = 50
 MAX_INLINE_TESTS = 500
 
-Time = Annotated[str, Field(max_length=40, json_schema_extra={"format": "date-time"})]
+
+def _readable(time: str) -> str:
+    """Refuse what is no time that can be reckoned with: whoever reads it would fail, again and again."""
+    try:
+        datetime.fromisoformat(time).timestamp()
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+    return time
+
+
+Time = Annotated[str, Field(max_length=40, json_schema_extra={"format": "date-time"}), AfterValidator(_readable)]
 Name = Annotated[str, Field(max_length=253)]
 NodeId = Annotated[str, Field(max_length=1200)]
 Message = Annotated[str, Field(max_length=MESSAGE_LIMIT)]

@@ -116,6 +116,8 @@ def _environment_failed(facts: Facts) -> Judgement | None:
             ),
             None,
         )
+        if culprit is not None and culprit.unschedulable:
+            return _unschedulable(facts, culprit)
         tail = _tail(facts, culprit) if culprit else ""
         return Judgement(State.ERROR, state.failed_reason, f"{state.failed_message}{tail}")
     return None
@@ -182,9 +184,19 @@ def _provision_timeout(facts: Facts) -> Judgement | None:
     limit = facts.plan.provision_seconds
     if facts.is_open or not facts.begun or facts.now < provision_deadline(facts):
         return None
+    for pod in facts.snapshot.pods:
+        if pod.unschedulable and pod.component != "suite":
+            return _unschedulable(facts, pod)
     return Judgement(
         State.ERROR, "ProvisionTimeout", f"the environment is not ready after {limit:g} s: {_culprit(facts)}"
     )
+
+
+def _unschedulable(facts: Facts, pod: PodView) -> Judgement:
+    """No node had room in time: the scheduler's words say more than those of whoever waited."""
+    waited = f"{facts.now - pod.created_at:.0f} s"
+    message = f"{pod.component} {pod.role}: pod {pod.name} cannot be scheduled for {waited}: {pod.unschedulable}"
+    return Judgement(State.ERROR, "Unschedulable", message)
 
 
 def _total_timeout(facts: Facts) -> Judgement | None:
@@ -218,10 +230,7 @@ CHECKS: tuple[Callable[[Facts], Judgement | None], ...] = (
 
 
 def _culprit(facts: Facts) -> str:
-    """Who the environment waits for, in its own words or the scheduler's."""
-    for pod in facts.snapshot.pods:
-        if pod.unschedulable:
-            return f"pod {pod.name} cannot be scheduled: {pod.unschedulable}"
+    """Who the environment waits for, in its own words."""
     state = facts.snapshot.environment
     for kind, names, components in (
         ("service", [item.name for item in facts.plan.services], state.services),

@@ -553,9 +553,17 @@ class TestTimeouts:
         said = self.culprit({"environment": self.ready("redis", "postgres")}, app=None)
         assert said == "application app is not ready: it has no pod"
 
-    def test_a_pod_that_cannot_be_scheduled_comes_first(self) -> None:
-        unschedulable = pod("application", "app", phase="Pending", unschedulable="0/1 nodes: too much memory")
-        assert self.culprit({}, app=unschedulable) == "pod app cannot be scheduled: 0/1 nodes: too much memory"
+    @pytest.mark.parametrize("gave_up", [True, False])
+    def test_a_pod_that_cannot_be_scheduled_comes_first(self, gave_up: bool) -> None:  # noqa: FBT001
+        """Whether or not the environment pod, which cannot know why, has given up before."""
+        homeless = pod("application", "app", phase="Pending", unschedulable="too much memory", created_at=T0 + 2)
+        closed = CLOSED
+        if gave_up:
+            closed = replace(CLOSED, failed_reason="ApplicationNotReady", failed_name="app", failed_message="no name")
+        verdict = Situation({"environment": closed}, {"app": homeless}, now=T0 + 122).decide().verdict
+        assert verdict is not None
+        assert verdict.reason == "Unschedulable"
+        assert verdict.message == "application app: pod app cannot be scheduled for 120 s: too much memory"
 
     def test_nobody_but_the_gate(self) -> None:
         said = self.culprit({"environment": self.ready("redis", "postgres", "app")})

@@ -353,7 +353,7 @@ def test_output_of_a_crash_is_complete(pod: SuitePod) -> None:
     ended = pod.run("-s")
     assert ended.output.count("e" * 1000) == 100
     assert ended.end.stderr.endswith("elast words")
-    assert len(ended.end.stderr) == 4096
+    assert len(ended.end.stderr) == 8192
 
 
 def test_the_child_finds_what_a_container_lacks(pod: SuitePod) -> None:

@@ -54,6 +54,16 @@ def cut_short(*tests: Record, of: int) -> list[Record]:
 
 
 CRASHED_AFTER_TWO = cut_short(passed("a"), passed("b"), of=5)
+STACK = """\
+Fatal Python error: Segmentation fault
+
+Thread 0x1 (most recent call first):
+  File "threading.py", line 982 in run
+
+Current thread 0x2 (most recent call first):
+  File "a.py", line 3 in test_two
+  File "_pytest/python.py", line 166 in pytest_pyfunc_call
+"""
 KEPT = "2 of 5 collected tests have an outcome"
 
 PYTEST = (
@@ -139,6 +149,14 @@ PYTEST = (
     # --- killed
     Ended("segmentation fault", [*CRASHED_AFTER_TWO, end(None, signal="SIGSEGV", stderr="Fatal Python error\n")],
           ERROR, "SuiteCrashed", f"pytest was killed by SIGSEGV; {KEPT}; it said last: Fatal Python error"),
+    Ended("segmentation fault with its stack", [*CRASHED_AFTER_TWO, end(None, signal="SIGSEGV", stderr=STACK)],
+          ERROR, "SuiteCrashed", 'said last: Fatal Python error: Segmentation fault | File "a.py", line 3 in test_two'),
+    Ended("killed because it did not react", [
+        *CRASHED_AFTER_TWO, end(None, signal="SIGABRT", timeout=True, stderr=STACK, message="not done after 9 s")],
+          ERROR, "SuiteTimeout", f"not done after 9 s; {KEPT}; it said last: Fatal Python error: Segmentation"),
+    Ended("cut off in a test", [
+        *cut_short(passed("a"), failed("b", message="interrupted after 9.0 s"), of=2), end(2, timeout=True)],
+          ERROR, "SuiteTimeout", "2 of 2 collected tests have an outcome; the last is b: interrupted after 9"),
     Ended("segmentation fault after a failure", [
         *cut_short(failed("a"), of=5), end(None, signal="SIGSEGV")], ERROR, "SuiteCrashed", "1 of 5"),
     Ended("out of memory, told by the supervisor", [*CRASHED_AFTER_TWO, end(None, signal="SIGKILL", oom=True)],

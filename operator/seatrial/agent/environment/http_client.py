@@ -34,7 +34,7 @@ class Answer:
         """The parsed body. Raises NotReadyError when it is not JSON."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise NotReadyError(f"HTTP {self.status} with a body that is not JSON: {self.text}") from None
 
 

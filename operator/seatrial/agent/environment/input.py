@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MAX_SECONDS = 1_000_000
+
 
 class InputError(Exception):
     """The input cannot be used; the message names the member or the variable."""
@@ -86,7 +88,7 @@ def read_environment(path: Path) -> Environment:
         data = json.loads(path.read_bytes())
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}") from None
     return parse_environment(data)
 
@@ -94,7 +96,7 @@ def read_environment(path: Path) -> Environment:
 def parse_environment(data: Any) -> Environment:
     """Parse the content of environment.json. Raises InputError."""
     return Environment(
-        deadline_seconds=float(_member(data, "deadlineSeconds", (int, float))),
+        deadline_seconds=_seconds(data, "deadlineSeconds"),
         gate_port=_member(data, "gatePort", int),
         services=tuple(map(_service, _member(data, "services", list))),
         applications=tuple(map(_application, _member(data, "applications", list))),
@@ -135,11 +137,18 @@ def _application(data: Any) -> Application:
         case {"tcp": {"port": int(port)}}:
             return Application(name, TcpReady(port))
         case {"resolves": {**options}}:
-            return Application(name, ResolvesReady(float(_member(options, "seconds", (int, float), 0))))
+            return Application(name, ResolvesReady(_seconds(options, "seconds", 0)))
         case other:
             raise InputError(
                 f"the check {json.dumps(other)} of the application {name} is none of http, tcp and resolves"
             )
+
+
+def _seconds(data: Any, name: str, default: float | None = None) -> float:
+    value = _member(data, name, (int, float), default)
+    if not 0 <= value <= MAX_SECONDS:  # NaN neither
+        raise InputError(f"the member {name} is {str(value)[:20]}; expected 0 to {MAX_SECONDS} seconds")
+    return float(value)
 
 
 def _member(data: Any, name: str, kind: type[T] | tuple[type[T], ...], default: T | None = None) -> T:

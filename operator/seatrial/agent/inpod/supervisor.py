@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 NOT_RUN = 69
 """Exit status when pytest never ran (EX_UNAVAILABLE): none of pytest's own."""
 TIMED_OUT = 124
-TAIL_BYTES = 4096
+TAIL_BYTES = 8192
+"""As much as the fault handler writes about a test deep inside pytest, whose innermost frames come first."""
 MESSAGE_BYTES = 2048
 OUTPUT_BYTES = 16 << 20
 """Of each of stdout and stderr; what comes after would only rotate what came before out of the container's log."""

@@ -68,6 +68,9 @@ def test_the_contract_is_understood(tmp_path: Path) -> None:
         ({"services": ["redis"]}, 'expected an object with the member kind, found "redis"'),
         ({"applications": [{"name": "a", "ready": {"grpc": {}}}]}, "application a is none of http, tcp and resolves"),
         ({"applications": [{"name": "a", "ready": {"tcp": {"port": "http"}}}]}, "application a is none of"),
+        ({"deadlineSeconds": float("nan")}, "member deadlineSeconds is nan; expected 0 to 1000000 seconds"),
+        ({"deadlineSeconds": 10**400}, "member deadlineSeconds is 10000000000000000000; expected"),
+        ({"applications": [{"name": "a", "ready": {"resolves": {"seconds": -1}}}]}, "member seconds is -1; expected"),
     ],
 )
 def test_what_is_wrong_is_named(change: dict[str, Any], message: str) -> None:
@@ -78,6 +81,9 @@ def test_what_is_wrong_is_named(change: dict[str, Any], message: str) -> None:
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot read .*/none\.json: No such file"):
         read_environment(tmp_path / "none.json")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"deep\.json is not JSON: "):
+        read_environment(tmp_path / "deep.json")
     (tmp_path / "half.json").write_text('{"gatePort"')
     with pytest.raises(InputError, match=r"half\.json is not JSON: "):
         read_environment(tmp_path / "half.json")
