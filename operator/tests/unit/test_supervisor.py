@@ -197,7 +197,7 @@ def test_slow():
     signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     assert interrupted.wait(60)
 """
-    ended = pod.write(source).run(timeout_seconds=5, grace_seconds=30)
+    ended = pod.write(source).run(timeout_seconds=8, grace_seconds=30)
     assert (ended.end.rc, ended.end.reason, ended.exit_status) == (0, "Timeout", TIMED_OUT)
 
 
