@@ -28,7 +28,7 @@ from rich.console import Console
 
 from bench.scale_load import Driver, Load, api_server_writes
 from bench.scale_operator import OperatorProcess, configuration
-from bench.scale_processes import Sampler, control_plane
+from bench.scale_processes import Sampler, control_plane, join
 from bench.scale_table import markdown
 from hack.cluster.layout import API_PORT, this_checkout
 from hack.kubelet import StandIn
@@ -145,6 +145,8 @@ def beside(kubeconfig: Path) -> Iterator[Place]:
         return
     access["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{API_PORT}"
     with tempfile.TemporaryDirectory() as folder, inside(cluster):
+        # A group of processes gets a share of the machine. Outside, the operator alone would feel what else is running.
+        join(cluster)
         path = Path(folder) / "kubeconfig"
         path.touch(mode=0o600)
         path.write_text(yaml.safe_dump(access))
