@@ -21,8 +21,8 @@ from bench.api import Api, ApiError
 from bench.cases import NAMESPACE, SERVICES
 from bench.machine import RESULTS, facts, load_average
 from bench.observer import Observer
-from bench.prepare import prepare
-from bench.tables import document, measures, summary, targets
+from bench.prepare import alone, prepare
+from bench.tables import document, measures, requests, summary, targets
 from bench.targets import comparison, judge
 from bench.timeline import as_table, median_of
 
@@ -66,6 +66,7 @@ async def interleave(
 async def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Everything, as it is saved."""
     async with await Api.from_kubeconfig() as api:
+        await alone(api)
         await prepare(api)
         observer = Observer(api)
         await observer.start()
@@ -104,6 +105,8 @@ def page(result: dict[str, Any], seed: int) -> str:
     short = {name: arm for name, arm in result["arms"].items() if not name.startswith("2000")}
     long = {name: arm for name, arm in result["arms"].items() if name.startswith("2000")}
     parts = [("Targets", targets(judge(result))), ("Runs of ten tests", measures(short))]
+    if MAIN in short:
+        parts.append((f"Requests of the operator, {MAIN}", requests(short[MAIN])))
     if long:
         parts.append(("2,000 trivial tests", measures(long)))
     if text := comparison(result, seed):

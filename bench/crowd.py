@@ -2,7 +2,8 @@
 
 A small machine cannot start a hundred pods, so these are played by hack.kubelet on a node of its own; the operator is
 the installed one in its pod, and API server, scheduler and Job controller are real. For the time of the measurement the
-operator is allowed that many runs at a time.
+operator, which is started anew for it, is allowed that many runs at a time. Nobody else may use the cluster meanwhile:
+pods of anybody would be played.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from bench.cases import NAMESPACE, is_finished, test_run
 from bench.machine import RESULTS, facts, load_average
 from bench.observer import Observer
 from bench.operator_probe import read_operator
-from bench.prepare import prepare
+from bench.prepare import alone, prepare
 from bench.tables import document, table
 from hack.cluster.containerd import NAMESPACE as CONTAINERD_NAMESPACE
 from hack.cluster.layout import this_checkout
@@ -92,6 +92,7 @@ async def measure(runs: int, seed: int) -> dict[str, Any]:
     """Raises TimeoutError, ApiError, LookupError."""
     chance = random.Random(seed)  # noqa: S311  (moments, no secret)
     async with await Api.from_kubeconfig() as api:
+        await alone(api)
         await prepare(api)
         observer = Observer(api)
         await observer.start()

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from bench.api import ApiError
-from bench.cases import NAMESPACE, TESTS, config_map
+from bench.cases import NAMESPACE, TESTS, config_map, is_finished
 
 if TYPE_CHECKING:
     from bench.api import Api
@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 CONFLICT = 409
 FORBIDDEN = 403
 PATIENCE_SECONDS = 60
+
+
+async def alone(api: Api) -> None:
+    """Raises LookupError when runs of somebody else are under way: neither would come to anything."""
+    runs = await api.items("/apis/seatrial.dev/v1alpha1/testruns")
+    active = [f"{run['metadata']['namespace']}/{run['metadata']['name']}" for run in runs if not is_finished(run)]
+    if active:
+        raise LookupError(f"the cluster is in use by {', '.join(active[:5])}; wait for them, or delete them")
 
 
 async def prepare(api: Api) -> None:

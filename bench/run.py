@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bench.cases import is_finished, test_run
-from bench.operator_probe import read_operator
+from bench.operator_probe import added, read_operator
+from bench.tables import REQUEST
 from seatrial.naming import RUN_UID_LABEL
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ async def measure(api: Api, observer: Observer, services: Mapping[str, Any], sui
     pods = [change.at for change in mine if change.kind == "Pod" and change.type == "DELETED"]
     versions = sum(_is_run(change, name) and change.type == "MODIFIED" for change in observer.changes)
     await _deleted(api, observer, name)
+    after = await read_operator(api)
     return {
         "apply to children created": max(_created(mine, uid)) - zero,
         "apply to environment ready": ready - zero,
@@ -59,7 +61,8 @@ async def measure(api: Api, observer: Observer, services: Mapping[str, Any], sui
         "verdict to pods gone": max(pods) - finished.at,
         "verdict to namespace gone": gone.at - finished.at,
         "versions of the TestRun": float(versions),
-        **(await read_operator(api)).since(before),
+        **after.since(before),
+        **{f"{REQUEST}{what}": number for what, number in added(before.requests, after.requests).items()},
     }
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 RESAMPLES = 5000
+REQUEST = "request: "
+"""Begins the name of a figure that is the number of one kind of request; these have a table of their own."""
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -25,8 +27,9 @@ def percentile(values: Sequence[float], share: float) -> float:
 def summary(runs: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
     """Measure -> median, p95, min, max."""
     result = {}
-    for what in runs[0]:
-        values = [run[what] for run in runs if what in run]
+    for what in dict.fromkeys(what for run in runs for what in run):
+        # A kind of request that a run did not make was made no times; all else is in every run.
+        values = [run.get(what, 0.0) for run in runs]
         result[what] = {
             "median": round(statistics.median(values), 3),
             "p95": round(percentile(values, 0.95), 3),
@@ -74,9 +77,17 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def measures(arms: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """One row for each measure, one column for each arm: median (p95)."""
-    names = list(dict.fromkeys(what for arm in arms.values() for what in arm))
+    names = [
+        what for what in dict.fromkeys(what for arm in arms.values() for what in arm) if not what.startswith(REQUEST)
+    ]
     rows = [[what, *(_cell(arm.get(what)) for arm in arms.values())] for what in names]
     return table(["median (p95)", *arms], rows)
+
+
+def requests(arm: Mapping[str, Mapping[str, float]]) -> str:
+    """What the operator asks of the API server in a run."""
+    rows = [[what.removeprefix(REQUEST), _cell(arm[what])] for what in sorted(arm) if what.startswith(REQUEST)]
+    return table(["request", "median (p95)"], rows)
 
 
 def _cell(value: Mapping[str, float] | None) -> str:
