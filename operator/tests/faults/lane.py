@@ -82,6 +82,14 @@ class Lane:
         self.operator.kill(again=again)
         self.proxy.forget_client()
 
+    async def clear(self) -> None:
+        """Remove the runs that a scenario has left behind when it failed: the next one begins with none."""
+        left = [run for run in self.recorder.testruns.values() if run.namespace == self.namespace and not run.deleted]
+        for run in left:
+            await self.api.delete(self.path(run.uid))
+            await self.api.try_merge(self.path(run.uid), {"metadata": {"finalizers": None}})
+            await self.api.delete(f"/api/v1/namespaces/{self.environment(run.uid)}")
+
     # --- Runs ------------------------------------------------------------------------------------------------------
 
     async def submit(self, kind: Kind, name: str = "", **spec: Any) -> str:

@@ -43,6 +43,7 @@ class Stage:
             yield lane
         finally:
             lane.proxy.reset()
+            await lane.clear()
             self._free.put_nowait(lane)
 
     async def reference(self, kind: Kind) -> Trial:

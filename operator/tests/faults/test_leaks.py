@@ -56,7 +56,7 @@ async def leaks(stage: Stage) -> str:
         async def killer() -> None:
             nonlocal kills
             while True:
-                deadline = lane.proxy.written + chance.randint(5, 60)
+                deadline = lane.proxy.written + chance.randint(20, 250)
                 while lane.proxy.written < deadline:
                     await lane.proxy.changed()
                 lane.crash()
@@ -75,7 +75,9 @@ async def leaks(stage: Stage) -> str:
         slots = asyncio.Semaphore(AT_ONCE)
         killing = asyncio.create_task(killer())
         try:
-            wrong = [item for items in await asyncio.gather(*(one(number) for number in range(RUNS))) for item in items]
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(number)) for number in range(RUNS)]
+            wrong = [item for task in tasks for item in task.result()]
         finally:
             killing.cancel()
         after = await _objects(lane)

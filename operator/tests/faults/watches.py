@@ -203,3 +203,5 @@ class Miss(Fault):
                     held[key] = event
                     continue
             yield event
+        for line in held.values():
+            yield line
