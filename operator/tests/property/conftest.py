@@ -21,7 +21,7 @@ settings.register_profile(
     "property",
     deadline=None,
     derandomize=True,  # a pull request must not fail for what another one has brought in
-    max_examples=60,
+    max_examples=40,
     stateful_step_count=20,
     suppress_health_check=SLOW,
 )
@@ -40,6 +40,12 @@ def profile() -> str:
     if wanted not in {"", "long"}:
         raise pytest.UsageError(f"{PROFILE_VARIABLE} is {wanted!r}; expected long, or nothing")
     return "property-long" if wanted else "property"
+
+
+def few(examples: int) -> settings:
+    """For a test of which each example takes long: so many of them, or a thousand."""
+    name = profile()
+    return settings(settings.get_profile(name), max_examples=1000 if name.endswith("long") else examples)
 
 
 @pytest.fixture(autouse=True, scope="module")

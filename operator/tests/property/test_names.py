@@ -26,6 +26,7 @@ from seatrial.naming import (
 )
 from seatrial.plan import PlanError, make_plan
 from tests.builders import INPOD_FILES, SETTINGS
+from tests.property.conftest import few
 from tests.property.openapi import schema_of, valid
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def test_nobody_can_call_an_object_like_the_copy_of_another(name: str) -> None:
         assert copied_config_map(target) != copied_config_map(name)
 
 
+@few(20)
 @given(RUNS, valid(schema_of("TestRun", "spec"), items=2))
 def test_every_object_of_a_plan_has_names_that_kubernetes_takes(run: RunId, spec: Object) -> None:
     try:

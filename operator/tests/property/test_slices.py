@@ -18,6 +18,7 @@ from seatrial.slices import restore
 from seatrial.status import Moment, project
 from seatrial.verdict import State
 from tests.builders import RUN, T0, collected, end, failed, finish, over_pod, passed, plan_of, snapshot_of
+from tests.property.conftest import few
 from tests.property.openapi import problems, schema_of, valid
 from tests.property.strategies import API_JSON, RECORD_OBJECTS, damaged
 
@@ -59,6 +60,7 @@ OTHERS = slices().flatmap(lambda item: damaged(st.just(item["spec"])).map(lambda
 """Their metadata are as the API server has them, whatever the schema was when they were written."""
 
 
+@few(25)
 @given(st.lists(slices() | OTHERS, max_size=6), st.integers(1, 3))
 def test_a_run_goes_on_whatever_lies_in_its_slices(items: list[Object], shards: int) -> None:
     """Nothing of it raises, makes a status that cannot be written, or a pass."""
@@ -84,6 +86,7 @@ def test_a_run_goes_on_whatever_lies_in_its_slices(items: list[Object], shards: 
             assert not list(problems(SPEC_SCHEMA, item["spec"]))
 
 
+@few(25)
 @given(st.lists(slices(), max_size=5))
 def test_foreign_slices_never_pass_a_suite_of_which_nothing_ran(items: list[Object]) -> None:
     evidence, _ = restore(RUN, items)
