@@ -19,9 +19,18 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.faults, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(3600)]
 
-EVERY = {kinds.PASSES.name: 1}
-"""The short form tries each point of one kind of run, and every so many-th of the others."""
-OTHERS = 11
+KILLED_EVERYWHERE = kinds.PASSES
+"""The short form kills at each write of this kind of run, and at a few of the others."""
+REPLIES, OTHERS = 4, 17
+"""Of that kind the short form loses every so many-th reply; of other kinds it tries every so many-th write."""
+
+
+def _step(kind: Kind, *, kill: bool) -> int:
+    if ALL:
+        return 1
+    if kind is KILLED_EVERYWHERE:
+        return 1 if kill else REPLIES
+    return OTHERS
 
 
 async def _at(stage: Stage, kind: Kind, reference: Trial, number: int, *, kill: bool) -> tuple[bool, list[str]]:
@@ -45,8 +54,8 @@ def _what(fault: After) -> str:
 def crashing(kind: Kind, *, kill: bool) -> Scenario:
     async def scenario(stage: Stage) -> str:
         reference = await stage.reference(kind)
-        step = 1 if ALL else EVERY.get(kind.name, OTHERS)
-        points = range(1 if step == 1 else step // 2, reference.number + 1, step)
+        step = _step(kind, kill=kill)
+        points = range(1 + step // 2, reference.number + 1, step)
         tried = await asyncio.gather(*(_at(stage, kind, reference, number, kill=kill) for number in points))
         reached = sum(struck for struck, _ in tried)
         what = "killed after" if kill else "reply lost of"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.faults, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(3600)]
 
-RUNS = 100 if ALL else 12
+RUNS = 100 if ALL else 8
 AT_ONCE = 4
 PREFIX = "leak-"
 KINDS = (kinds.PASSES, kinds.FAILS, kinds.CANCELLED, kinds.DELETED, kinds.BREAKS, kinds.RETAINED)

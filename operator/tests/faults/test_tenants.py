@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.faults, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(3600)]
 
-QUEUE = 60 if ALL else 12
+QUEUE = 60 if ALL else 8
 FLOOD = replace(
     kinds.PASSES,
     name="flood",

@@ -23,8 +23,17 @@ pytestmark = [pytest.mark.faults, pytest.mark.asyncio(loop_scope="session"), pyt
 LATE_SECONDS = 5.0
 
 
-def throughout(make: Callable[[], list[Fault]], tell: Callable[[list[Fault]], str], *, again: int = 0) -> Scenario:
-    """A fault that is there from the operator's start to the end of the run. `again`: writes that may be repeated."""
+def throughout(
+    make: Callable[[], list[Fault]],
+    tell: Callable[[list[Fault]], str],
+    kind: kinds.Kind = kinds.FAILS,
+    *,
+    again: int = 0,
+) -> Scenario:
+    """A fault that is there from the operator's start to the end of the run. `again`: writes that may be repeated.
+
+    The short form tries it on one kind of run.
+    """
 
     async def one(stage: Stage, kind: kinds.Kind) -> list[str]:
         reference = await stage.reference(kind)
@@ -39,7 +48,7 @@ def throughout(make: Callable[[], list[Fault]], tell: Callable[[list[Fault]], st
     said: list[str] = []
 
     async def scenario(stage: Stage) -> str:
-        tried = kinds.KINDS if ALL else (kinds.LONG, kinds.FAILS)
+        tried = kinds.KINDS if ALL else (kind,)
         wrong = await asyncio.gather(*(one(stage, kind) for kind in tried))
         return report("; ".join(said), [item for items in wrong for item in items])
 
@@ -104,7 +113,7 @@ def _all(faults: list[Fault]) -> str:
 SCENARIOS: dict[str, Scenario] = {
     "cut": throughout(lambda: [Cut(after=3)], _cuts, again=3),
     "gone": throughout(lambda: [Cut(after=4, gone=True)], _cuts, again=3),
-    "logs-cut": throughout(lambda: [CutLogs(times=3)], _cuts, again=3),
+    "logs-cut": throughout(lambda: [CutLogs(times=3)], _cuts, kinds.LONG, again=3),
     "repeated": throughout(lambda: [Repeat()], _repeats),
     "reordered": throughout(lambda: [Reorder()], _swaps),
     "missed": throughout(lambda: [Miss()], _misses),
