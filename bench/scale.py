@@ -1,8 +1,9 @@
 """How many runs one operator takes: hundreds of TestRuns at once on a real control plane, with nodes that are played.
 
-    KUBECONFIG=... python -m bench.scale [--runs 500] [--only "16 active" ...] [--save]
+    KUBECONFIG=... python -m bench.scale [--runs 500] [--only "16 active" ...]
 
-The cluster must have the CRDs and no operator: this program starts its own, as processes beside the API server. What a
+The cluster must have the CRDs; an operator that is installed is taken out of service meanwhile. This program starts its
+own, as processes beside the API server. What a
 run's containers would do is played by `hack.kubelet`, so the figures are those of control plane and operator alone.
 """
 
@@ -27,7 +28,7 @@ import yaml
 from rich.console import Console
 
 from bench.scale_load import Driver, Load, api_server_writes
-from bench.scale_operator import OperatorProcess, configuration
+from bench.scale_operator import OperatorProcess, configuration, retired
 from bench.scale_processes import Sampler, control_plane, join
 from bench.scale_table import markdown
 from hack.cluster.layout import API_PORT, this_checkout
@@ -66,6 +67,7 @@ async def measure(load: Load, place: Place, code: Path, profile: Path | None = N
     async with contextlib.AsyncExitStack() as stack:
         api = await stack.enter_async_context(Api(kubeconfig, connector(40)))
         watches = await stack.enter_async_context(Api(kubeconfig, connector(0)))
+        await stack.enter_async_context(retired(api))
         driver = Driver(api, watches, load)
         operators = {}
         for number, pattern in enumerate(load.shards):
@@ -108,6 +110,7 @@ async def measure(load: Load, place: Place, code: Path, profile: Path | None = N
         "finished_per_minute": len(finished) / finished[-1] * 60,
         "finished_per_minute_middle": (len(finished) - 2 * tenth - 1) / middle * 60 if middle else None,
         "active_seconds": {"median": statistics.median(active), "p95": statistics.quantiles(active, n=20)[-1]},
+        "starts": [run.namespace for run in sorted(runs, key=lambda run: run.started_at)],
         "last_finished_by_namespace": {
             word: max(run.finished or 0.0 for run in runs if run.namespace == word) for word in load.runs
         },
@@ -173,10 +176,13 @@ def main() -> None:
     found = Path(os.environ.get("KUBECONFIG") or this_checkout().kubeconfig)
     parser.add_argument("--kubeconfig", type=Path, default=found)
     parser.add_argument("--runs", type=int, default=500, help="of the largest case; the others follow from it")
-    parser.add_argument("--only", nargs="*", help="names of cases")
+    parser.add_argument(
+        "--only",
+        nargs="*",
+        help="names of cases; without it all, which are written to bench/results/scale-DATE.json and .md",
+    )
     parser.add_argument("--code", type=Path, default=this_checkout().checkout, help="checkout of the operator")
     parser.add_argument("--profile", type=Path, help="write cProfile's profile of the first operator; slows it down")
-    parser.add_argument("--save", action="store_true", help="write bench/results/scale-DATE.json and .md")
     parser.add_argument("--json", type=Path, help="write the results there")
     options = parser.parse_args()
     wanted = [case for case in cases(options.runs) if not options.only or case.name in options.only]
@@ -193,7 +199,7 @@ def main() -> None:
     Console().print(markdown(document), markup=False, soft_wrap=True)
     if options.json:
         options.json.write_text(json.dumps(document, indent=1))
-    if options.save:
+    if not options.only:
         RESULTS.mkdir(exist_ok=True)
         name = RESULTS / f"scale-{datetime.now(UTC):%Y-%m-%d}"
         name.with_suffix(".json").write_text(json.dumps(document, indent=1))

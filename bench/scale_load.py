@@ -57,11 +57,14 @@ class Seen:
     test_run: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def started_at(self) -> float:
+        """By the operator's clock."""
+        return datetime.fromisoformat(self.test_run["status"]["timings"]["started"]).timestamp()
+
+    @property
     def active_seconds(self) -> float:
         """From start to verdict, by the operator's clock."""
-        timings = self.test_run["status"]["timings"]
-        ends = [datetime.fromisoformat(timings[key]).timestamp() for key in ("started", "finished")]
-        return ends[1] - ends[0]
+        return datetime.fromisoformat(self.test_run["status"]["timings"]["finished"]).timestamp() - self.started_at
 
 
 class Driver:

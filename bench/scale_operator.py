@@ -15,13 +15,19 @@ import aiohttp
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from hack.kubelet.client import MERGE, ApiError
+
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from types import TracebackType
     from typing import Self
+
+    from hack.kubelet.client import Api
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 FIRST_PORT = 18700
+DEPLOYMENT = "/apis/apps/v1/namespaces/seatrial-system/deployments/seatrial"
 SERVICES = ("kafka", "redis", "postgres", "influxdb")
 
 
@@ -33,6 +39,33 @@ def configuration(max_active: int, namespaces: list[str]) -> dict[str, Any]:
         "catalogue": catalogue,
         "maxActiveRuns": max_active,
     } | ({"namespaces": namespaces} if namespaces else {})
+
+
+@contextlib.asynccontextmanager
+async def retired(api: Api) -> AsyncIterator[None]:
+    """Take an operator that is installed out of service: it would take part."""
+    try:
+        deployment = await api.call("GET", DEPLOYMENT)
+    except ApiError as error:
+        if error.status != 404:  # noqa: PLR2004  (not found)
+            raise
+        yield
+        return
+    await _scale(api, 0)
+    try:
+        yield
+    finally:
+        await _scale(api, int(deployment["spec"]["replicas"]))
+
+
+async def _scale(api: Api, replicas: int) -> None:
+    await api.call("PATCH", f"{DEPLOYMENT}/scale", {"spec": {"replicas": replicas}}, content_type=MERGE)
+    selector = {"fieldSelector": "metadata.name=seatrial"}
+    async with asyncio.timeout(START_SECONDS):
+        async for kind, item in api.watch(DEPLOYMENT.rpartition("/")[0], selector):
+            statuses = [each["status"] for each in (item if kind == "LISTED" else [item])]
+            if all(status.get("readyReplicas", 0) == replicas == status.get("replicas", 0) for status in statuses):
+                return
 
 
 class OperatorProcess:
