@@ -29,7 +29,7 @@ class Case(NamedTuple):
     content: str = ""
     instead: str = ""
     code: int = 0
-    timeout: str = "60s"
+    timeout: str = "4m"
 
 
 CASES = {
@@ -107,7 +107,7 @@ def suite_of(name: str, case: Case) -> dict[str, Any]:
 def suites(tenants: dict[str, str]) -> Iterator[dict[str, Any]]:
     """The status of all suites, out of one run: what one of them writes is no matter of another's."""
     with a_tenant("test_junit.py", tenants) as tenant:
-        tenant.run("junit", suites=[suite_of(name, case) for name, case in CASES.items()], parallelism=8)
+        tenant.run("junit", suites=[suite_of(name, case) for name, case in CASES.items()], parallelism=4)
         run = tenant.finished("junit", seconds=240)
         check_record(tenant, run)
         yield {suite["name"]: suite for suite in run["status"]["suites"]}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from .ends import End, error, expect
-from .kubectl import condition, kubectl
+from .kubectl import condition, eventually, get, kubectl
 
 if TYPE_CHECKING:
     from .kubectl import Tenant
@@ -17,6 +17,12 @@ pytestmark = pytest.mark.e2e
 
 ONE = "def test_one(): pass\n"
 HANG = "import threading\ndef test_one(): pass\ndef test_two(): threading.Event().wait()\n"
+UNTIL_TOLD = """\
+import pathlib, time
+
+def test_one():
+    while not pathlib.Path("/tmp/go").exists(): time.sleep(0.1)
+"""
 TOO_BIG = {"requests": {"memory": "100Gi"}, "limits": {"memory": "100Gi"}}
 """More than a run may have (chart value `quota`)."""
 UNSCHEDULABLE = {"requests": {"cpu": "7", "memory": "15Gi"}, "limits": {"memory": "15Gi"}}
@@ -77,11 +83,17 @@ QUOTAS = {
 }
 
 
+def _enforced(quota: str, namespace: str) -> bool:
+    """Whether its controller has counted once; before that it refuses nothing."""
+    found = get("resourcequota", quota, namespace)
+    return found is not None and bool(found.get("status", {}).get("hard"))
+
+
 @pytest.mark.parametrize("name", QUOTAS)
 def test_a_quota_of_the_administrator(name: str, tenant: Tenant) -> None:
     """One in the run's own namespace comes in the way of the second suite; the results of the first are kept."""
     hard, end = QUOTAS[name]
-    tenant.tests("tests", "import time\ndef test_one(): time.sleep(5)\n")
+    tenant.tests("tests", UNTIL_TOLD)
     tenant.run("quota", suites=[suite("first"), suite("second")])
     namespace = tenant.in_phase("quota", "Running")["status"]["namespace"]
     quota = {
@@ -91,6 +103,9 @@ def test_a_quota_of_the_administrator(name: str, tenant: Tenant) -> None:
         "spec": {"hard": hard},
     }
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump(quota))
+    eventually("the quota is enforced", lambda: _enforced("cluster", namespace))
+    go = ("python3", "-c", "open('/tmp/go', 'w')")
+    kubectl("exec", "job/suite-first", "-n", namespace, "-c", "suite", "--", *go)
     expect(tenant, "quota", end)
 
 
