@@ -76,6 +76,23 @@ class _Watched:
         return next(iter(self.indices["namespaces"].get(name, ())), None) if self.indices else None
 
 
+class _ProgressInMemory(kopf.AnnotationsProgressStorage):
+    """How far the deletion of a TestRun has come. Annotations are the tenant's to write: nothing in them is read."""
+
+    def __init__(self) -> None:
+        super().__init__(prefix=GROUP)
+        self._records: dict[tuple[str, str], Any] = {}
+
+    def fetch(self, *, key: Any, body: kopf.Body) -> Any:
+        return self._records.get((body.meta.uid or "", key))
+
+    def store(self, *, key: Any, record: Any, body: kopf.Body, **_: Any) -> None:
+        self._records[body.meta.uid or "", key] = dict(record)
+
+    def purge(self, *, key: Any, body: kopf.Body, **_: Any) -> None:
+        self._records.pop((body.meta.uid or "", key), None)
+
+
 class _NoDiffBase(kopf.DiffBaseStorage):
     """Nothing is handled by difference, so no copy of the spec goes into an annotation."""
 
@@ -106,7 +123,7 @@ def read_inpod_files() -> dict[str, str]:
 @kopf.on.startup(errors=kopf.ErrorsMode.PERMANENT)
 async def startup(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
     """Configure kopf, connect, and start the sweep. An error here ends the process."""
-    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
+    settings.persistence.progress_storage = _ProgressInMemory()
     settings.persistence.diffbase_storage = _NoDiffBase()
     settings.posting.enabled = False
     settings.peering.standalone = True

@@ -43,6 +43,8 @@ LOOK_AGAIN_SECONDS = 15.0
 """The safety net under the watches."""
 RETRY_SECONDS = 1.0
 PENDING_CLEANUP_SECONDS = 120.0
+VERIFY_SECONDS = 60.0
+"""How long watches are believed: what was deleted while there was none comes in no event and is in no list after it."""
 
 
 class World(Protocol):
@@ -93,6 +95,7 @@ class Run:
         self._namespace_seen = False
         self._inquiry = Inquiry(self.id, tools.cluster)
         self._cleanup_asked_at: float | None = None
+        self._verified_at = 0.0
 
     async def run(self, read_body: Callable[[], Object]) -> None:
         """Reconcile until the environment is gone. `read_body` gives the TestRun as it is at that moment."""
@@ -180,7 +183,7 @@ class Run:
         return max(0.01, min([LOOK_AGAIN_SECONDS, *(time - now for time in times)]))
 
     async def _decide(self, plan: Plan, past: Past, orders: Orders, now: float) -> tuple[Snapshot, Decision]:
-        snapshot = self._observe(plan, past)
+        snapshot = self._observe(plan, past, await self._verify(plan, past, now))
         decision = decide(plan, snapshot, past, orders, now)
         if is_doubtful(decision) and past.started_at is not None:
             # A watch may lag behind: nobody is told that a pod is gone before the API server itself says so.
@@ -191,6 +194,13 @@ class Run:
             snapshot = replace(snapshot, tails=dict(self._inquiry.tails), events=dict(self._inquiry.refusals))
             decision = decide(plan, snapshot, past, orders, now)
         return snapshot, decision
+
+    async def _verify(self, plan: Plan, past: Past, now: float) -> Seen | None:
+        """What there is of the environment, asked once a minute."""
+        if past.started_at is None or now < max(past.started_at, self._verified_at) + VERIFY_SECONDS:
+            return None
+        self._verified_at = now
+        return await self._tools.cluster.read_environment(plan.namespace_name)
 
     async def _claim(self, plan: Plan, snapshot: Snapshot, decision: Decision, moment: Moment) -> None:
         """Write that the run has started before anything of it exists.
@@ -307,15 +317,23 @@ class Run:
         name = plan.namespace_name
         if self._cleanup_asked_at is None:
             await self._tools.cluster.delete_environment(name)
-            self._cleanup_asked_at = moment.now
-        elif self._tools.world.namespace(name) is None:
+            self._cleanup_asked_at = self._verified_at = moment.now
+        elif await self._is_gone(name, moment.now):
             await self._report_cleaned((TRUE, "Deleted", f"namespace {name} is gone"), moment)
             return None
         elif moment.now - self._cleanup_asked_at > PENDING_CLEANUP_SECONDS:
-            waited = f"{moment.now - self._cleanup_asked_at:.0f} s"
+            waited = f"{PENDING_CLEANUP_SECONDS:g} s"  # not how long by now: the status would change with every look
             message = f"namespace {name} is still there after {waited}; see why: kubectl get namespace {name} -o yaml"
             await self._report_cleaned((FALSE, "CleanupPending", message), moment)
         return LOOK_AGAIN_SECONDS if self._tools.world.namespace(name) is not None else RETRY_SECONDS
+
+    async def _is_gone(self, namespace: str, now: float) -> bool:
+        """Whether the namespace is gone, as the API server says it; the watch only tells when to ask."""
+        there = self._tools.world.namespace(namespace) is not None
+        if there and now < self._verified_at + LOOK_AGAIN_SECONDS:
+            return False
+        self._verified_at = now
+        return (await self._tools.cluster.read_environment(namespace))[0] is None
 
     async def _report_cleaned(self, aspect: Any, moment: Moment) -> None:
         await self._reporter.write(mark_cleaned(self._reporter.status, aspect, moment), moment.now)

@@ -72,11 +72,11 @@ def load_settings(path: Path) -> Settings:
         return parse_settings(yaml.safe_load(path.read_text()))
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror or error}: the operator's configuration cannot be read") from None
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not YAML: {error}") from None
     except ValidationError as error:
         what = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise SettingsError(f"{path}: {what}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # no UTF-8, no date, too deep
+        raise SettingsError(f"{path} is not YAML: {error}") from None
 
 
 def parse_settings(data: Any) -> Settings:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from bisect import bisect_left, insort
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -12,21 +13,24 @@ if TYPE_CHECKING:
     from seatrial.naming import RunId
 
 
-class _Waiting(NamedTuple):
-    namespace: str
-    created_at: str
-    wake: Callable[[], None]
-
-
 @dataclass
 class Slots:
-    """Admits the oldest run of the namespace that has the fewest active ones."""
+    """Admits the oldest run of the namespace that has the fewest active ones; of several such namespaces, of the one
+    that has waited longest since it was given a slot.
+    """
 
     limit: int
     _active: dict[str, str] = field(default_factory=dict)
     """uid -> namespace."""
-    _waiting: dict[str, _Waiting] = field(default_factory=dict)
-    """By uid."""
+    _used: Counter[str] = field(default_factory=Counter)
+    """How many are active, by namespace."""
+    _waiting: dict[str, tuple[str, str, Callable[[], None]]] = field(default_factory=dict)
+    """uid -> namespace, creation, and how to wake it."""
+    _queues: defaultdict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    """Creation and uid of those that wait, oldest first, by namespace: thousands may, and each asks now and then."""
+    _turns: dict[str, int] = field(default_factory=dict)
+    """When a namespace was last given a slot: the number of slots given before."""
+    _given: int = 0
 
     @property
     def active(self) -> int:
@@ -40,14 +44,20 @@ class Slots:
 
     def adopt(self, run: RunId) -> None:
         """Count a run that was started before, whatever the limit says."""
-        self._waiting.pop(run.uid, None)
-        self._active[run.uid] = run.namespace
+        self._leave_queue(run.uid)
+        if run.uid not in self._active:
+            self._active[run.uid] = run.namespace
+            self._used[run.namespace] += 1
+            self._given += 1
+            self._turns[run.namespace] = self._given
 
     def ask(self, run: RunId, created_at: str, wake: Callable[[], None]) -> bool:
         """Whether a run may start. One that may not is woken when it is its turn."""
         if run.uid in self._active:
             return True
-        self._waiting[run.uid] = _Waiting(run.namespace, created_at, wake)
+        self._leave_queue(run.uid)
+        self._waiting[run.uid] = (run.namespace, created_at, wake)
+        insort(self._queues[run.namespace], (created_at, run.uid))
         if len(self._active) >= self.limit or self._next() != run.uid:
             return False
         self.adopt(run)
@@ -56,8 +66,9 @@ class Slots:
 
     def release(self, uid: str) -> None:
         """Give the slot back, and wake whoever is next."""
-        self._active.pop(uid, None)
-        self._waiting.pop(uid, None)
+        if (namespace := self._active.pop(uid, None)) is not None:
+            self._used[namespace] -= 1
+        self._leave_queue(uid)
         self._wake_next()
 
     def retain(self, uids: Collection[str]) -> None:
@@ -65,12 +76,22 @@ class Slots:
         for uid in [uid for uid in self._active if uid not in uids]:
             self.release(uid)
 
+    def _leave_queue(self, uid: str) -> None:
+        if (found := self._waiting.pop(uid, None)) is None:
+            return
+        namespace, created_at, _ = found
+        queue = self._queues[namespace]
+        del queue[bisect_left(queue, (created_at, uid))]
+        if not queue:
+            del self._queues[namespace]
+
     def _wake_next(self) -> None:
         if len(self._active) < self.limit and self._waiting:
-            self._waiting[self._next()].wake()
+            self._waiting[self._next()][2]()
 
     def _next(self) -> str:
-        used = Counter(self._active.values())
-        return min(
-            self._waiting, key=lambda uid: (used[self._waiting[uid].namespace], self._waiting[uid].created_at, uid)
-        )
+        namespace = min(self._queues, key=self._rank)
+        return self._queues[namespace][0][1]
+
+    def _rank(self, namespace: str) -> tuple[int, int, tuple[str, str]]:
+        return self._used[namespace], self._turns.get(namespace, 0), self._queues[namespace][0]

@@ -74,8 +74,15 @@ def _service_died(facts: Facts) -> Judgement | None:
 def suites_ended(facts: Facts) -> Judgement | None:
     """Every suite has come to its own end."""
     verdict = judge_run([(name, suite.judgement) for name, suite in facts.suites.items()])
+    if verdict is None:
+        return None
     # The kubelet tells of a death up to a second late: failures that it explains must not become the verdict before.
-    return None if verdict is not None and verdict.state is State.FAILED and _unreachable(facts) else verdict
+    if verdict.state is State.FAILED and _unreachable(facts):
+        return None
+    # The gate has told the suites; what it was that failed is in the environment pod's log, which may come later.
+    if verdict.reason == "EnvironmentFailed" and any(not pod.terminated for pod in facts.snapshot.pods_of("suite")):
+        return None
+    return verdict
 
 
 def _service_unreachable(facts: Facts) -> Judgement | None:

@@ -38,9 +38,11 @@ def why_held(facts: Facts) -> Judgement | None:
 
 def next_steps(facts: Facts) -> tuple[str, ...]:
     """The steps that are due and not yet carried out, in order."""
-    wanted = [*FOUNDATION, SERVICES, ENVIRONMENT]
-    if facts.plan.applications and facts.snapshot.environment.services_ready:
-        wanted.append(APPLICATIONS)
+    wanted: list[str] = []
+    if not facts.past.environment_ready:  # else all of it is there, and a restarted operator need not write it again
+        wanted += [*FOUNDATION, SERVICES, ENVIRONMENT]
+        if facts.plan.applications and facts.snapshot.environment.services_ready:
+            wanted.append(APPLICATIONS)
     if not facts.orders.suspend:
         wanted += [suite_step(name) for name in _suites_to_start(facts)]
     return tuple(step for step in wanted if step not in facts.snapshot.applied)

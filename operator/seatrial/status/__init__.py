@@ -19,7 +19,7 @@ from seatrial.conditions import FALSE, TRUE, Aspect, phase_of, upsert
 from seatrial.decide import Past, SuiteDecision, shard_evidence
 from seatrial.status.aspects import aspects_of, final_aspects, progress
 from seatrial.status.fitting import fit
-from seatrial.status.parts import components, failures_of, suite_status, tests_of
+from seatrial.status.parts import components, counts, failures_of, is_behind, suite_status, tests_of
 from seatrial.status.text import seconds_of, spell, timestamp
 from seatrial.verdict import Judgement, State
 
@@ -103,10 +103,19 @@ def project(plan: Plan, snapshot: Snapshot, decision: Decision, past: TestRunSta
         for suite in plan.suites
         for index in range(suite.shards)
     }
-    suites = [suite_status(suite, decision.suites.get(suite.name), evidence) for suite in plan.suites]
+    before = {suite.name: suite for suite in past.suites}
+    suites = [
+        suite_status(suite, decision.suites.get(suite.name), evidence, before.get(suite.name)) for suite in plan.suites
+    ]
     timings = _timings(snapshot, decision, past, evidence.values(), moment)
     summary = _summary(suites, timings, moment)
-    tests, truncated = tests_of(evidence.values())
+    failures, (tests, truncated) = failures_of(evidence.values()), tests_of(evidence.values())
+    behind = any(
+        is_behind(counts(evidence[suite.name, index] for index in range(suite.shards)), before.get(suite.name))
+        for suite in plan.suites
+    )
+    if behind and decision.verdict is None:
+        failures, tests, truncated = past.failures, past.tests, past.tests_truncated
     aspects = aspects_of(plan, snapshot, decision, known, moment.now)
     conditions = upsert(past.conditions, aspects, moment.generation, timestamp(moment.now))
     said = decision.verdict or decision.held or progress(plan, snapshot, known, suites)
@@ -126,7 +135,7 @@ def project(plan: Plan, snapshot: Snapshot, decision: Decision, past: TestRunSta
         services=services,
         applications=applications,
         suites=suites,
-        failures=failures_of(evidence.values()),
+        failures=failures,
         tests=tests,
         tests_truncated=truncated,
     )
@@ -161,10 +170,10 @@ def merge_patch(past: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str,
 
 
 def _summary(suites: Sequence[SuiteStatus], timings: Timings, moment: Moment) -> Summary:
-    counts = {name: sum(int(getattr(suite, name)) for suite in suites) for name in Counts.model_fields}
+    total = {name: sum(int(getattr(suite, name)) for suite in suites) for name in Counts.model_fields}
     started = seconds_of(timings.started)
     finished = seconds_of(timings.finished) or moment.now
-    return Summary(**counts, duration_seconds=round(max(0.0, finished - started), 3) if started else 0.0)
+    return Summary(**total, duration_seconds=round(max(0.0, finished - started), 3) if started else 0.0)
 
 
 def _timings(

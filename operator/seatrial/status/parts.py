@@ -22,6 +22,7 @@ from seatrial.verdict import Judgement, State
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from seatrial.api.status import Counts
     from seatrial.decide import SuiteDecision
     from seatrial.environment import ComponentState
     from seatrial.evidence import ShardEvidence, TestState
@@ -77,10 +78,25 @@ def counts(evidence: Iterable[ShardEvidence]) -> dict[str, int]:
     }
 
 
+def is_behind(now: Mapping[str, int], past: Counts | None) -> bool:
+    """Whether less is known than was before: a restarted operator has yet to read again what no slice holds."""
+    return past is not None and any(now[name] < getattr(past, name) for name in now if name != "not_run")
+
+
+def _never_less(now: dict[str, int], past: Counts | None) -> dict[str, int]:
+    if past is None or not is_behind(now, past):
+        return now
+    return {name: getattr(past, name) for name in now}
+
+
 def suite_status(
-    suite: PlannedSuite, decision: SuiteDecision | None, evidence: Mapping[tuple[str, int], ShardEvidence]
+    suite: PlannedSuite,
+    decision: SuiteDecision | None,
+    evidence: Mapping[tuple[str, int], ShardEvidence],
+    past: SuiteStatus | None = None,
 ) -> SuiteStatus:
     """One suite, and its shards when it has more than one."""
+    before = {shard.index: shard for shard in past.shards} if past else {}
     shards = [evidence[suite.name, index] for index in range(suite.shards)]
     judgement = decision.judgement if decision else Judgement(State.PENDING)
     starts = [shard.first_test for shard in shards if shard.first_test is not None]
@@ -93,10 +109,15 @@ def suite_status(
         message=judgement.message[:MESSAGE_LIMIT],
         duration_seconds=round(max(ends) - min(starts), 3) if starts and ends else None,
         shards=[
-            ShardStatus(index=shard.shard, state=part.state, message=part.message[:MESSAGE_LIMIT], **counts([shard]))
+            ShardStatus(
+                index=shard.shard,
+                state=part.state,
+                message=part.message[:MESSAGE_LIMIT],
+                **_never_less(counts([shard]), before.get(shard.shard)),
+            )
             for shard, part in parts
         ],
-        **counts(shards),
+        **_never_less(counts(shards), past),
     )
 
 

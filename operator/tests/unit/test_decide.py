@@ -470,6 +470,32 @@ class TestStuckPods:
         assert decision.suites["core"].judgement.state is State.PASSED
 
 
+TOLD_BY_THE_GATE = (*opening()[:1], end(None, reason="EnvironmentFailed", message="no app"))
+
+
+class TestWhatTheGateSaid:
+    """Suites that were told so may end before the environment pod's log says what it was that failed."""
+
+    def verdict(self, environment: EnvironmentState, **pods: PodView) -> Judgement | None:
+        shards = shards_of(evidence_of(TOLD_BY_THE_GATE, "core"), evidence_of(TOLD_BY_THE_GATE, "slow"))
+        by_name = {pod.name: pod for pod in (over_pod("core"), over_pod("slow"), *pods.values())}
+        return Situation({"shards": shards, "environment": environment}, dict(by_name)).decide().verdict
+
+    def test_the_environment_has_said_it(self) -> None:
+        said = replace(CLOSED, failed_reason="ApplicationNotReady", failed_message="404")
+        verdict = self.verdict(said)
+        assert verdict is not None
+        assert verdict.reason == "ApplicationNotReady"
+
+    def test_the_environment_is_about_to_say_it(self) -> None:
+        assert self.verdict(CLOSED, core=suite_pod("core")) is None
+
+    def test_the_environment_will_not_say_it_any_more(self) -> None:
+        verdict = self.verdict(CLOSED)
+        assert verdict is not None
+        assert verdict.reason == "EnvironmentFailed"
+
+
 class TestTimeouts:
     @pytest.mark.parametrize(
         ("pod_started", "seconds", "over"),
@@ -503,6 +529,11 @@ class TestTimeouts:
         situation = Situation({"environment": EnvironmentState()}, past=past, now=T0 + 300)
         assert situation.decide().verdict is None
         assert situation.decide().wake_at == T0 + 600
+
+    def test_an_environment_that_was_open_is_not_created_again(self) -> None:
+        past = replace(STARTED, environment_ready=True)
+        decision = Situation({"applied": frozenset(), "environment": EnvironmentState()}, past=past).decide()
+        assert (decision.verdict, decision.steps) == (None, ())
 
     def test_a_run_that_waits_for_its_turn_has_no_deadline(self) -> None:
         plan = plan_of(SPEC)

@@ -109,6 +109,28 @@ def test_a_namespace_that_asks_for_much_does_not_keep_the_others_waiting() -> No
     assert queue.slots.waiting == 1
 
 
+def test_namespaces_take_turns_when_there_are_fewer_slots_than_namespaces() -> None:
+    queue = Queue(1)
+    for uid in ("big/1", "big/2", "big/3", "small/4", "small/5", "tiny/6"):
+        queue.ask(uid)
+    order = ["big/1"]
+    while queue.slots.waiting:
+        queue.slots.release(order[-1])
+        order += queue.settle()
+    assert order == ["big/1", "small/4", "tiny/6", "big/2", "small/5", "big/3"]
+
+
+def test_thousands_may_wait() -> None:
+    queue = Queue(1)
+    for number in range(3000):
+        queue.ask(f"team{number % 7}/{number:04}")
+    for number in range(3000):  # each asks again now and then
+        queue.ask(f"team{number % 7}/{number:04}")
+    assert queue.slots.waiting == 2999
+    queue.slots.release("team0/0000")
+    assert queue.settle() == ["team1/0001"]
+
+
 def test_slots_of_runs_that_are_gone_come_back() -> None:
     queue = Queue(2)
     for uid in "abcd":
