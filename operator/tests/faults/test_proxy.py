@@ -57,6 +57,8 @@ class Server:
         self.seen: list[str] = []
         self.queries: list[dict[str, str]] = []
         self.events: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.watches: asyncio.Queue[None] = asyncio.Queue()
+        """One entry for each watch that was opened."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.seen.append(f"{request.method} {request.path}")
@@ -65,6 +67,7 @@ class Server:
             return web.json_response({"kind": "Status"}, status=201 if request.method == "POST" else 200)
         response = web.StreamResponse()
         await response.prepare(request)
+        self.watches.put_nowait(None)
         while (line := await self.events.get()) is not None:
             await response.write(line)
         return response
@@ -245,9 +248,12 @@ async def test_a_frozen_watch_stays_silent_and_the_next_one_works() -> None:
             await frozen.content.readline()
             fault.strike()
             assert fault.frozen == 1
-            for name in "bcde":  # the server tells both watches by turns
+            second = asyncio.create_task(it.watch(1))
+            for _ in range(2):
+                await it.server.watches.get()
+            for name in "bc":  # each of the two watches that wait gets one
                 it.server.tell(name)
-            assert len(await it.watch(1)) == 1
+            assert len(await second) == 1
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.2):
                     await frozen.content.readline()
