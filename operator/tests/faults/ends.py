@@ -41,7 +41,8 @@ def environment(name: str, reason: str, message: str) -> dict[str, Any]:
 
 HANGS = {"tests": 5, "hangAfter": 2}
 DIES = {"code": 1, "reason": "Error", "seconds": 1.0}
-SHORT = {"timeouts": {"provision": "8s", "total": "12s"}}
+TOTAL = {"timeouts": {"provision": "15s", "total": "15s"}}
+PROVISION = {"timeouts": {"provision": "8s"}}
 
 ENDS = (
     end("15-service-killed", "Error", "ServiceFailed", core=HANGS, **service(exit=DIES | {"reason": "OOMKilled"})),
@@ -52,24 +53,42 @@ ENDS = (
         core=HANGS,
         scripts={"application/app": script(exit=DIES)},
     ),
-    end("17-service-image", "Error", "ImagePullFailed", **service(**stuck("ImagePullBackOff", "no such tag"))),
-    end("17-suite-image", "Error", "ImagePullFailed", core=stuck("ErrImagePull", "denied")),
-    end("17-image-name", "Error", "InvalidImage", core=stuck("InvalidImageName", "invalid reference format")),
-    end("17-config", "Error", "ContainerRefused", core=stuck("CreateContainerConfigError", "image will run as root")),
-    end("18-no-room", "Error", "Unschedulable", suite=HOG, spec=SHORT),
-    end("18-service-pending", "Error", "ProvisionTimeout", spec=SHORT, **service(pending=True)),
-    end("19-quota", "Error", "PodRefused", suite=GREEDY),
+    end(
+        "17-service-image",
+        "Error",
+        "ImagePullFailed",
+        early=True,
+        **service(**stuck("ImagePullBackOff", "no such tag")),
+    ),
+    end("17-suite-image", "Error", "ImagePullFailed", early=True, core=stuck("ErrImagePull", "denied")),
+    end(
+        "17-image-name", "Error", "InvalidImage", early=True, core=stuck("InvalidImageName", "invalid reference format")
+    ),
+    end(
+        "17-config",
+        "Error",
+        "ContainerRefused",
+        early=True,
+        core=stuck("CreateContainerConfigError", "image will run as root"),
+    ),
+    end("18-no-room", "Error", "Unschedulable", early=True, suite=HOG, spec=PROVISION),
+    end("18-service-pending", "Error", "ProvisionTimeout", early=True, spec=PROVISION, **service(pending=True)),
+    end("19-quota", "Error", "PodRefused", early=True, suite=GREEDY),
     end("21-out-of-memory", "Error", "OOMKilled", core={"tests": 5, "oom": True}),
     end("22-segfault", "Error", "SuiteCrashed", core={"tests": 5, "exitAfter": 2, "rc": 139}),
     end("22-exit-0", "Error", "Incomplete", core={"tests": 5, "exitAfter": 2, "rc": 0}),
-    end("23-hang", "Error", "Timeout", core=HANGS, spec=SHORT),
+    end("23-hang", "Error", "Timeout", core=HANGS, early=True, spec=TOTAL),
     end("25-usage-error", "Error", "UsageError", core={"tests": 0, "rc": 4}),
     end("25-no-tests", "Error", "NoTestsCollected", core={"tests": 0, "rc": 5}),
     end("27-lost-record", "Error", "Incomplete", core={"tests": 5, "lostRecords": [5]}),
     end("27-lost-end", "Error", "Incomplete", core={"tests": 5, "lostRecords": [10]}),
     end("28-flood", "Error", "Incomplete", core={"tests": 5, "floodLines": 300}),
-    end("28-rotated", "Error", "Incomplete", core={"tests": 900, "rotateAt": 3, "seconds": 0.001}),
-    end("29-failures", "Failed", "TestsFailed", core={"tests": 2500, "fail": list(range(2500))}),
+    end(
+        "29-failures",
+        "Failed",
+        "TestsFailed",
+        scripts={"suite/core": script(tests=2500, fail=list(range(2500)))},  # too long for a variable
+    ),
     end("44-seed", "Error", "SeedFailed", **environment("postgres", "SeedFailed", "syntax error at or near")),
     end("44-password", "Error", "ServiceNotReady", **environment("redis", "ServiceNotReady", "WRONGPASS invalid")),
 )

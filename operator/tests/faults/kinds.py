@@ -42,6 +42,8 @@ class Kind:
     delete: bool = False
     """Deleted half way."""
     reason: str = ""
+    early: bool = False
+    """Ends when the culprit is seen, so that it is chance how far the rest has come."""
 
     @property
     def interferes(self) -> bool:

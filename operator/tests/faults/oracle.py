@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 
 VOLATILE = {"duration", "durationSeconds", "readyAfterSeconds", "lastTransitionTime", "observedGeneration"}
+EARLY = ("phase", "reason")
+"""What is the same of a run that ends whenever the culprit is seen, whatever else had come about by then."""
+_POD = re.compile(r"\b(suite-[a-z]+-\d+)-[a-z0-9]{5}\b")
 _SECONDS = re.compile(r"\b\d+(\.\d+)? s\b|\d{4}-\d\d-\d\dT[0-9:.]+Z")
 
 
@@ -34,12 +37,14 @@ class Outcome:
     left: tuple[str, ...] = ()
     """What has not been deleted."""
 
-    def differences(self, reference: Outcome) -> list[str]:
+    def differences(self, reference: Outcome, *, early: bool = False) -> list[str]:
         found = [
             f"status.{key}: {json.dumps(self.status.get(key))} instead of {json.dumps(reference.status.get(key))}"
-            for key in sorted({*self.status, *reference.status})
+            for key in (EARLY if early else sorted({*self.status, *reference.status}))
             if self.status.get(key) != reference.status.get(key)
         ]
+        if early:
+            return found
         if self.tests != reference.tests:
             found.append(f"{len(self.tests)} results in the slices differ from the reference's {len(reference.tests)}")
         found += [
@@ -68,7 +73,7 @@ def outcome_of(story: Story) -> Outcome:
         if isinstance(value, str):
             for name, placeholder in names.items():
                 value = value.replace(name, placeholder)
-            return _SECONDS.sub("<time>", value)
+            return _POD.sub(r"\1", _SECONDS.sub("<time>", value))
         return value
 
     status = plain(story.final)

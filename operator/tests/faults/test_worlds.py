@@ -107,11 +107,32 @@ async def unvalidated(stage: Stage) -> str:
         return report(f"a spec that no rule has looked at: {status['message']}", wrong)
 
 
+async def rotated(stage: Stage) -> str:
+    """Row 28: while no operator was there the log was rotated. What is missing is noticed."""
+    async with stage.lane() as lane:
+        await lane.ready()
+        uid = await lane.submit(kinds.LONG)
+        pod = await lane.node.pod_of(lane.environment(uid), "suite", "core")
+        await lane.until_phase(uid, "Running")
+        lane.crash(again=False)
+        await lane.operator.ended()
+        pod.rotate("relay", 1)
+        await lane.operator.start()
+        status = await lane.until_phase(uid, "Error", "Failed", "Passed")
+        await lane.delete(uid)
+        wrong = broken(await lane.until_gone(uid))
+        lane.recorder.forget(uid)
+        if (status["phase"], status["reason"]) != ("Error", "Incomplete"):
+            wrong.append(f"{status['phase']} ({status['reason']}: {status['message']})")
+        return report(f"a log that was rotated meanwhile: {status['message']}", wrong)
+
+
 SCENARIOS: dict[str, Scenario] = {
     "clock-ahead": skewed(3600.0),
     "clock-behind": skewed(-3600.0),
     "evicted-before-start": evicted(started=False),
     "evicted-running": evicted(started=True),
+    "rotated-while-away": rotated,
     "unvalidated": unvalidated,
 }
 

@@ -56,7 +56,7 @@ class Trial:
         While a run goes on its counts are written once a second and its slices every two seconds, so that one which
         takes longer may write more.
         """
-        found = [*self.problems, *self.outcome.differences(reference.outcome)]
+        found = [*self.problems, *self.outcome.differences(reference.outcome, early=self.kind.early)]
         found += [f"created twice: {item}" for item in created_twice(self.records)]
         bound = reference.number + repeated + SLACK + int(1.5 * max(0.0, self.seconds - reference.seconds))
         if self.writes.total() > bound:
