@@ -58,18 +58,16 @@ ENDS = (
         "Error",
         "ImagePullFailed",
         early=True,
-        **service(**stuck("ImagePullBackOff", "no such tag")),
+        **service(**stuck("ImagePullBackOff", "no tag")),
     ),
     end("17-suite-image", "Error", "ImagePullFailed", early=True, core=stuck("ErrImagePull", "denied")),
-    end(
-        "17-image-name", "Error", "InvalidImage", early=True, core=stuck("InvalidImageName", "invalid reference format")
-    ),
+    end("17-image-name", "Error", "InvalidImage", early=True, core=stuck("InvalidImageName", "invalid format")),
     end(
         "17-config",
         "Error",
         "ContainerRefused",
         early=True,
-        core=stuck("CreateContainerConfigError", "image will run as root"),
+        core=stuck("CreateContainerConfigError", "runs as root"),
     ),
     end("18-no-room", "Error", "Unschedulable", early=True, suite=HOG, spec=PROVISION),
     end("18-service-pending", "Error", "ProvisionTimeout", early=True, spec=PROVISION, **service(pending=True)),
