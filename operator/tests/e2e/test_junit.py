@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from .conftest import a_tenant
 from .ends import End, check_record, error, expect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .kubectl import Tenant
 
 pytestmark = pytest.mark.e2e
@@ -103,24 +100,19 @@ def suite_of(name: str, case: Case) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module")
-def suites(tenants: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """The status of all suites, out of one run: what one of them writes is no matter of another's."""
-    with a_tenant("test_junit.py", tenants) as tenant:
-        tenant.run("junit", suites=[suite_of(name, case) for name, case in CASES.items()], parallelism=4)
-        run = tenant.finished("junit", seconds=240)
-        check_record(tenant, run)
-        yield {suite["name"]: suite for suite in run["status"]["suites"]}
-
-
-@pytest.mark.xdist_group("junit")
-@pytest.mark.parametrize("name", CASES)
-def test_a_file(name: str, suites: dict[str, Any]) -> None:
-    end, suite = CASES[name].end, suites[name]
-    assert (suite["state"], suite["reason"]) == (end.phase, end.reason), suite["message"]
-    assert f"{suite['passed']}/{suite['total']}" == end.passed
-    for word in end.words:
-        assert word in suite["message"]
+def test_files(tenant: Tenant, subtests: pytest.Subtests) -> None:
+    """All of them in one run, since each is a suite: what one of them writes is no matter of another's."""
+    tenant.run("junit", suites=[suite_of(name, case) for name, case in CASES.items()], parallelism=4)
+    run = tenant.finished("junit", seconds=280)
+    check_record(tenant, run)
+    suites = {suite["name"]: suite for suite in run["status"]["suites"]}
+    for name, case in CASES.items():
+        suite = suites[name]
+        with subtests.test(name):
+            assert (suite["state"], suite["reason"]) == (case.end.phase, case.end.reason), suite["message"]
+            assert f"{suite['passed']}/{suite['total']}" == case.end.passed
+            for word in case.end.words:
+                assert word in suite["message"]
 
 
 @pytest.mark.parametrize("name", ["all-passed", "one-failed", "entities"])
