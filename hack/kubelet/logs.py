@@ -66,8 +66,8 @@ def application(find: Callable[[str, str], Pod | None]) -> web.Application:
         position = log.first if tail is None else max(log.first, len(log.lines) - int(tail))
         left = int(query.get("limitBytes", "0")) or None
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
-        await response.prepare(request)
         with contextlib.suppress(ConnectionResetError):  # whoever followed the log has gone
+            await response.prepare(request)
             while left is None or left > 0:
                 lines, position = log.lines[position:], len(log.lines)
                 if lines:
