@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from seatrial import evidence as module
 from seatrial import slices
 from seatrial.api.status import Outcome
 from seatrial.evidence import FAILING, ShardEvidence
@@ -30,7 +29,7 @@ from seatrial.records import (
 from seatrial.slices import SliceWriter, restore
 from seatrial.status.parts import counts
 from seatrial.verdict import State, judge_shard
-from tests.builders import RUN, T0, collected, end, evidence_of, finish, opening, over_pod
+from tests.builders import RUN, T0, collected, end, evidence_of, failed, finish, opening, over_pod, passed
 from tests.property.conftest import profile
 from tests.property.strategies import RECORD_OBJECTS
 
@@ -67,6 +66,26 @@ def may_pass(records: list[Record]) -> bool:
         and bool(finals)
         and not any(record.outcome in {"failed", "error"} for record in finals)
     )
+
+
+@given(honest(), st.integers(0, 3))
+@example([*opening(), collected(2), passed("a"), finish(0, 1), end(0)], 0)
+@example([*opening(), collected(1), passed("a"), finish(0, 1), end(0)], 1)
+@example([*opening(), collected(1), failed("a"), finish(0, 1), end(0)], 0)
+def test_a_shard_passes_just_when_all_of_it_did(records: list[Record], missing: int) -> None:
+    """Told in full, and again with records taken from its end or its middle."""
+    judged = judge_shard(evidence_of(records), over_pod(), shards=1, junit=False)
+    assert (judged.state is State.PASSED) == may_pass(records)
+    for left_out in range(len(records)):
+        holed = ShardEvidence(*KEY, POD, drained=True)
+        for sequence, record in enumerate(records, 1):
+            if not left_out <= sequence - 1 < left_out + missing:
+                holed.fold(sequence, record)
+        if missing:
+            assert judge_shard(holed, over_pod(), shards=1, junit=False).state is not State.PASSED
+    again = [*records[:3], *records[2:]]  # what was collected, told twice, and then as less
+    fewer = [collected(0) if index == 3 else record for index, record in enumerate(again)]
+    assert evidence_of(fewer).collected in {None, evidence_of(records).collected}
 
 
 class Transport(RuleBasedStateMachine):
@@ -185,52 +204,3 @@ def test_a_hostile_suite_never_passes_with_a_test_that_has_not(records: list[Rec
         assert not any(test.outcome in FAILING for test in evidence.tests.values() if test.final)
         assert not evidence.lost
     assert sum(evidence.count(outcome) for outcome in Outcome) == evidence.finals
-
-
-class CountingDict(dict[str, Any]):
-    """Counts how often it is asked."""
-
-    asked = 0
-
-    def get(self, key: str, default: Any = None) -> Any:
-        CountingDict.asked += 1
-        return super().get(key, default)
-
-
-NAMES = {
-    "one name": lambda n: ["a"] * n,
-    "names that look counted": lambda n: [*(f"a#{k}" for k in range(2, n // 2)), *["a"] * (n // 2)],
-    "the same from behind": lambda n: [*(f"a#{k}" for k in range(n // 2, 1, -1)), *["a"] * (n // 2)],
-    "two by two": lambda n: [name for k in range(n // 4) for name in (f"a#{k}", "a", f"a#{k}#2", f"a#{k}")],
-}
-
-
-@pytest.mark.parametrize("kind", NAMES)
-def test_repeated_names_cost_no_more_than_others(kind: str) -> None:
-    """Twice as many records ask twice as often, not four times."""
-    asked = []
-    for size in (1000, 2000):
-        evidence = ShardEvidence(*KEY, POD, tests=CountingDict())
-        CountingDict.asked = 0
-        for number, name in enumerate(NAMES[kind](size), 1):
-            evidence.fold(number, Attempt(name, "passed"))
-        asked.append(CountingDict.asked)
-        assert evidence.finals == len(evidence.tests)
-    assert asked[1] <= 2.5 * asked[0]
-    assert asked[1] <= 10 * 2000
-
-
-def test_what_a_shard_holds_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hundredth of the bounds, and as much told as there is no bound for."""
-    monkeypatch.setattr(module, "MAX_VOLUME", 600_000)
-    evidence, writer = ShardEvidence(*KEY, POD), SliceWriter(RUN, *KEY)
-    stored = 0
-    for number in range(1, 20_001):
-        record = Attempt(f"{number}{'a' * 900}", OUTCOMES[number % 6], message="m" * 500, text="x" * 8000)
-        if evidence.fold(number, record):
-            writer.add(number, record, POD)
-            stored += 1
-        assert len(writer.pending(POD)) <= 25
-    assert stored < 600
-    assert evidence.lost
-    assert sum(len(test.id) + len(test.message) for test in evidence.tests.values()) <= 600_000

@@ -196,5 +196,24 @@ class Machine(RuleBasedStateMachine):
             assert all(times <= 1 for key, times in self.simulation.cluster.created.items() if key[0] == "Job")
 
 
+def test_a_restarted_operator_does_not_take_back_what_it_has_said() -> None:
+    """Slices are written more seldom than the status, and the log comes late."""
+    machine = Machine()
+    machine.begin(one="all passed", two="all passed")
+    try:
+        machine.wait()
+        for number, seconds in ((4, 0.5), (5, 1.0)):
+            machine.tell("one", number)
+            machine.advance(seconds)
+            machine.wait()
+        machine.restart(rounds=200)
+        for _ in range(6):
+            machine.wait()
+        machine.every_status_follows_from_the_one_before()
+        assert machine.simulation.cluster.status(RUN)["passed"] == "2/3"
+    finally:
+        machine.teardown()
+
+
 Machine.TestCase.settings = settings(few(30), stateful_step_count=15)
 TestMachine = Machine.TestCase
