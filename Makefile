@@ -14,7 +14,8 @@ NAMESPACE ?= seatrial-system
 SOURCES := operator suites hack images bench
 TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/position-manager/position_manager hack images bench
 PYTEST := $(BIN)/pytest -q
-WITHOUT_NODE := $(if $(filter kind,$(CLUSTER)), and not node)
+TEST_LOG := .cluster/tests.log
+OR_NODE := $(if $(filter kind,$(CLUSTER)),, or node)
 KUBECTL = $$($(PYTHON) -m hack.cluster path kubectl)
 HELM = $$($(PYTHON) -m hack.cluster path helm)
 
@@ -26,9 +27,12 @@ demo: cluster images install $(VENV)/.installed ## Boot a cluster, install the o
 
 .PHONY: test
 test: lint type contract crd-check install ## Run every test, from lint to end to end on a real cluster
-	@# First what may run side by side; then what restarts the operator, or measures out the machine.
-	@$(PYTEST) -n 3 --dist loadgroup -m "not disruptive and not faults$(WITHOUT_NODE)"
-	@$(PYTEST) -m "(disruptive or faults)$(WITHOUT_NODE)"
+	@# First what may run side by side; then what restarts the operator; then what brings operators and nodes of its own.
+	@rm -f $(TEST_LOG)
+	@$(PYTEST) -n 3 -m "not disruptive and not faults and not node" | tee -a $(TEST_LOG)
+	@$(PYTEST) -m "disruptive$(OR_NODE)" | tee -a $(TEST_LOG)
+	@$(PYTEST) -m faults | tee -a $(TEST_LOG)
+	@grep -E '^[0-9]+ passed' $(TEST_LOG)
 
 ##@ Checks without a cluster
 
@@ -75,7 +79,7 @@ golden: $(VENV)/.installed ## Write the golden manifests anew; read the diff
 
 .PHONY: e2e
 e2e: install ## Every example, and everything that can go wrong with a run
-	@$(PYTEST) -n 3 --dist loadgroup -m "e2e and not disruptive"
+	@$(PYTEST) -n 3 -m "e2e and not disruptive"
 	@$(PYTEST) -m "e2e and disruptive"
 
 .PHONY: faults
