@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STOP_SECONDS = 20.0
-SKEWED = Path(__file__).with_name("skewed.py")
+SKEWED = "tests.faults.skewed"
 SOURCE = Path(__file__).parents[2]
 """The operator of this checkout, whichever is installed."""
 
@@ -66,7 +66,7 @@ class OperatorProcess:
                 "SEATRIAL_CONFIG": str(self._config),
                 "SEATRIAL_HEALTH_PORT": str(self._port),
             }
-            command = [str(SKEWED), str(self.skew)] if self.skew else ["-m", "seatrial"]
+            command = ["-m", SKEWED, str(self.skew)] if self.skew else ["-m", "seatrial"]
             with self._log.open("ab") as log:
                 self._process = await asyncio.create_subprocess_exec(
                     sys.executable, *command, env=environment, stdout=log, stderr=log, cwd=self._log.parent

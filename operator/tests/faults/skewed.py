@@ -1,4 +1,4 @@
-"""`python SKEWED.py SECONDS`: the operator with a wall clock that is wrong. Monotonic clocks are what they are."""
+"""`python -m tests.faults.skewed SECONDS`: the operator with a wall clock that is wrong."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 
 from . import kinds
 from .fault import refusal
-from .requests import Delay, Instead, Refuse, Silence, Sometimes, everything
+from .request_faults import Delay, Instead, Refuse, Silence, Sometimes, everything
 from .stage import ALL, Stage, report
 from .trial import attempt
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from . import kinds
-from .requests import After
+from .request_faults import After
 from .stage import ALL, Stage, report
 from .trial import attempt
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .ends import ENDS
-from .requests import After
+from .request_faults import After
 from .stage import ALL, Stage, report
 from .trial import attempt
 

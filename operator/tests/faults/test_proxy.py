@@ -15,7 +15,7 @@ from .api import Api
 from .call import CUT, parse_call
 from .fault import Fault, refusal
 from .proxy import Proxy
-from .requests import After, Delay, Instead, Refuse, Silence, Sometimes, writes
+from .request_faults import After, Delay, Instead, Refuse, Silence, Sometimes, writes
 from .stale import Past
 from .watches import Cut, Freeze, Miss, Pause, Reorder, Repeat
 

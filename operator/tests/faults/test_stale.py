@@ -10,7 +10,7 @@ import pytest
 from . import kinds
 from .api import ApiError
 from .fault import Fault
-from .requests import After
+from .request_faults import After
 from .stage import ALL, Stage, report
 from .stale import Past, moment
 from .trial import attempt
