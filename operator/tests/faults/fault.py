@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 REASONS = {
     403: "Forbidden",
+    404: "NotFound",
     409: "Conflict",
     410: "Expired",
     413: "RequestEntityTooLarge",

@@ -100,11 +100,14 @@ class OperatorProcess:
             self.kill()
             return await self.ended()
 
-    async def is_healthy(self) -> bool:
-        """Whether the liveness probe is answered as the kubelet wants it."""
+    async def health(self) -> int:
+        """The status that the kubelet's liveness probe gets; 0 when nobody answers."""
         url = f"http://127.0.0.1:{self._port}/healthz"
-        async with aiohttp.ClientSession() as session, session.get(url) as response:
-            return response.status == 200
+        try:
+            async with aiohttp.ClientSession() as session, session.get(url) as response:
+                return response.status
+        except aiohttp.ClientConnectionError:
+            return 0
 
     def log(self, lines: int = 40) -> str:
         """What the operator has logged last."""

@@ -23,9 +23,10 @@ async def moment(api: Api) -> str:
 
 
 class Past(Fault):
-    """Lists show the cluster at a resourceVersion, and watches stand still there, until the present is let in.
+    """Lists of the cluster are of a resourceVersion, and watches stand still there, until the present is let in.
 
-    The API server itself answers what it was like then (resourceVersionMatch=Exact), so nothing is made up.
+    The API server itself answers what it was like then (resourceVersionMatch=Exact), so nothing is made up. Lists of
+    one namespace are how the operator asks when in doubt; without a resourceVersion they are of the present.
     """
 
     def __init__(self, version: str) -> None:
@@ -38,7 +39,7 @@ class Past(Fault):
         self._present.set()
 
     def ask(self, call: Call, query: dict[str, str]) -> dict[str, str]:
-        if call.verb != "list" or self._present.is_set() or "continue" in query:
+        if call.verb != "list" or call.namespace or self._present.is_set() or "continue" in query:
             return query
         self.lists += 1
         return query | {"resourceVersion": self._version, "resourceVersionMatch": "Exact"}

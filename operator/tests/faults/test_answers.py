@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.asyncio(loop_scope="session"), pyt
 STEP = 1 if ALL else 13
 OUTAGE_SECONDS = 120.0 if ALL else 12.0
 """Longer than a request of the operator waits, and than it repeats one."""
+PROBE_SECONDS = 120.0
 SEEDS = range(5 if ALL else 1)
 
 ANSWERS = {
@@ -95,7 +96,7 @@ def outage(kind: Kind, fault: Refuse | Silence, what: str) -> Scenario:
                 await lane.until(uid, "tests have ended", lambda: lane.status(uid).get("passed", "0/0")[0] != "0")
                 _switch(fault, on=True)
                 await asyncio.sleep(OUTAGE_SECONDS)
-                assert await lane.operator.is_healthy(), "the liveness probe fails while the API server is away"
+                assert await lane.operator.health() == 200, "the liveness probe fails while the API server is away"
                 _switch(fault, on=False)
 
             trial = await attempt(lane, kind, fault, beside=away)
@@ -125,18 +126,37 @@ async def slow(stage: Stage) -> str:
         return report(f"{fault.struck} requests took up to 0.5 s longer", trial.compare(reference, 10))
 
 
-async def expired_lists(stage: Stage) -> str:
-    """A list whose continuation has expired (410) is begun anew, by an operator that has just started."""
+def _lists(call: Call) -> bool:
+    return call.verb == "list" and bool(call.resource) and not call.namespace
+
+
+async def no_right_at_first(stage: Stage) -> str:
+    """An operator starts while its rights are being put in place: half of its lists are refused."""
     reference = await stage.reference(kinds.PASSES)
     async with stage.lane() as lane:
         await lane.operator.stop()
-
-        def lists(call: Call) -> bool:
-            return call.verb == "list" and bool(call.resource)
-
-        fault = Sometimes(0.5, [refusal(410)], seed=3, match=lists)
+        fault = Sometimes(0.5, [refusal(403)], seed=3, match=_lists)
         trial = await attempt(lane, kinds.PASSES, fault)
-        return report(f"410 for {len(fault.struck)} lists at the start", trial.compare(reference, 4))
+        return report(f"403 for {len(fault.struck)} lists at the start", trial.compare(reference, 4))
+
+
+async def watch_ended(stage: Stage) -> str:
+    """A list is answered with 404, as while a CRD is replaced. The liveness probe fails, and the kubelet restarts."""
+    reference = await stage.reference(kinds.PASSES)
+    async with stage.lane() as lane:
+        await lane.operator.stop()
+        fault = Refuse(
+            refusal(404), lambda call: call.verb == "list" and call.resource == "pods" and not call.namespace
+        )
+        await lane.ready(fault)
+        async with asyncio.timeout(PROBE_SECONDS):
+            while not fault.struck:
+                await lane.proxy.changed()
+            while await lane.operator.health() != 500:  # noqa: ASYNC110  (as the kubelet does)
+                await asyncio.sleep(0.5)
+        lane.crash()
+        trial = await attempt(lane, kinds.PASSES)
+        return report("404 for a list: the liveness probe failed", trial.compare(reference, 2))
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -145,7 +165,8 @@ SCENARIOS: dict[str, Scenario] = {
     "outage-503": outage(kinds.SLOW, Refuse(refusal(503), on=False), "503"),
     "outage-silence": outage(kinds.SLOW, Silence(), "no answer"),
     "slow": slow,
-    "expired-lists": expired_lists,
+    "no-right-at-first": no_right_at_first,
+    "watch-ended": watch_ended,
 }
 
 

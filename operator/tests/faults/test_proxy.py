@@ -259,12 +259,13 @@ async def test_a_frozen_watch_stays_silent_and_the_next_one_works() -> None:
                     await frozen.content.readline()
 
 
-async def test_lists_are_of_the_past_until_the_present_is_let_in() -> None:
+async def test_lists_of_the_cluster_are_of_the_past_until_the_present_is_let_in() -> None:
     fault = Past("17")
     async with bench(fault) as it:
-        await it.send("GET")
+        await it.send("GET", "/api/v1/pods")
+        await it.send("GET", RUNS)
         await it.send("GET", f"{RUNS}/a")
         fault.end()
-        await it.send("GET")
+        await it.send("GET", "/api/v1/pods")
         past = {"resourceVersion": "17", "resourceVersionMatch": "Exact"}
-        assert it.server.queries == [past, {}, {}]
+        assert it.server.queries == [past, {}, {}, {}]
