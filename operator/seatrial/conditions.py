@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 
+COLLECTING = "Collecting"
+"""Reason of SuitesCompleted while every suite has stopped and their last results are being read."""
+
 Aspect = tuple[ConditionStatus, str, str]
 """Status, reason, message."""
 
@@ -59,6 +62,6 @@ def phase_of(conditions: Sequence[Condition]) -> Phase:
         return Phase.QUEUED
     if environment.status is not TRUE:
         return Phase.PROVISIONING
-    if by_type[ConditionType.SUITES_COMPLETED].reason == "Collecting":
+    if by_type[ConditionType.SUITES_COMPLETED].reason == COLLECTING:
         return Phase.COLLECTING
     return Phase.RUNNING

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
+import random
 import time
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -25,12 +27,14 @@ from seatrial.slots import Slots
 from seatrial.sweep import sweep_forever
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 logger = logging.getLogger(__name__)
 
 CONFIG_VARIABLE = "SEATRIAL_CONFIG"
 METRICS_VARIABLE = "SEATRIAL_METRICS_PORT"
+WATCHES = 4
+"""Kinds of objects that are watched: TestRuns, pods, Jobs, namespaces."""
 WEDGED_SECONDS = 600.0
 """An active run looks around at least every 15 s; one that has not for this long is stuck.
 
@@ -74,6 +78,14 @@ class _Watched:
 
     def namespace(self, name: str) -> dict[str, Any] | None:
         return next(iter(self.indices["namespaces"].get(name, ())), None) if self.indices else None
+
+
+class _Backoffs:
+    """Pauses between attempts, without an end: kopf gives a watch up for good when it runs out of them."""
+
+    def __iter__(self) -> Iterator[float]:
+        for pause in itertools.chain((0.5, 1, 2), itertools.repeat(5)):
+            yield pause * random.uniform(1, 1.5)  # noqa: S311  (jitter, not a secret)
 
 
 class _ProgressInMemory(kopf.AnnotationsProgressStorage):
@@ -137,6 +149,7 @@ async def startup(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
         settings.watching.label_selectors[plural] = f"{MANAGED_BY_LABEL}={MANAGER},{RUN_UID_LABEL}"
     settings.execution.default_backoff = 5
     settings.networking.request_timeout = 30
+    settings.networking.error_backoffs = _Backoffs()
     settings.networking.enforce_retry_after = True
 
     config = load_settings(Path(os.environ.get(CONFIG_VARIABLE, "/etc/seatrial/config.yaml")))
@@ -287,6 +300,15 @@ def _release(body: kopf.RawBody) -> None:
     """Take away what operators with other settings have left."""
     finalizers = body["metadata"].get("finalizers") or []
     body["metadata"]["finalizers"] = [name for name in finalizers if not name.startswith(FINALIZER)]
+
+
+@kopf.on.probe(id="watches", errors=kopf.ErrorsMode.PERMANENT)
+async def probe_watches(**_: Any) -> int:
+    """Fail the liveness probe when a watch has ended: an answer such as 404 ends it for good, and nothing says so."""
+    watches = sum(task.get_name().startswith("watcher for ") for task in asyncio.all_tasks())
+    if watches < WATCHES:
+        raise RuntimeError(f"{watches} of {WATCHES} watches are open")
+    return watches
 
 
 @kopf.on.probe(id="runs", errors=kopf.ErrorsMode.PERMANENT)

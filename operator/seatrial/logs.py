@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from seatrial.environment import EnvironmentState, fold_environment
-from seatrial.errors import ClusterError, UnavailableError
+from seatrial.errors import ClusterError, ConflictError, UnavailableError
 from seatrial.evidence import ShardEvidence
 from seatrial.follow import Followers, LogKey
 from seatrial.naming import ENVIRONMENT, RELAY_CONTAINER, RunId
@@ -157,4 +157,4 @@ class RunLogs:
 
 
 def _is_refusal(answer: BaseException) -> bool:
-    return isinstance(answer, ClusterError) and not isinstance(answer, UnavailableError)
+    return isinstance(answer, ClusterError) and not isinstance(answer, ConflictError | UnavailableError)

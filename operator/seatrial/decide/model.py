@@ -43,6 +43,8 @@ class Past:
     cleaned: bool = False
     environment_ready: bool = False
     """Whether the gate was open: after a restart it takes a moment until the environment's log says so again."""
+    collecting: bool = False
+    """Whether every suite had stopped: a watch that lags behind may show some of them running again."""
     ready: frozenset[str] = frozenset()
     """Services that were ready."""
     suites: Mapping[str, SuiteDecision] = field(default_factory=dict)

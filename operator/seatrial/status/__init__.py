@@ -15,7 +15,7 @@ from seatrial.api.status import (
     TestRunStatus,
     Timings,
 )
-from seatrial.conditions import FALSE, TRUE, Aspect, phase_of, upsert
+from seatrial.conditions import COLLECTING, FALSE, TRUE, Aspect, phase_of, upsert
 from seatrial.decide import Past, SuiteDecision, shard_evidence
 from seatrial.status.aspects import aspects_of, final_aspects, progress
 from seatrial.status.fitting import fit
@@ -46,12 +46,14 @@ def read_past(status: TestRunStatus) -> Past:
     """What the status says, as decisions need it."""
     succeeded = next((item for item in status.conditions if item.type == ConditionType.SUCCEEDED), None)
     cleaned = next((item for item in status.conditions if item.type == ConditionType.ENVIRONMENT_CLEANED), None)
+    completed = next((item for item in status.conditions if item.type == ConditionType.SUITES_COMPLETED), None)
     return Past(
         started_at=seconds_of(status.timings.started),
         finished_at=seconds_of(status.timings.finished),
         passed=succeeded is not None and succeeded.status is TRUE,
         cleaned=cleaned is not None and cleaned.status is TRUE,
         environment_ready=status.timings.environment_ready is not None,
+        collecting=completed is not None and completed.reason == COLLECTING,
         ready=frozenset(service.name for service in status.services if service.ready),
         suites={
             suite.name: SuiteDecision(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seatrial.api.status import ConditionType
-from seatrial.conditions import FALSE, TRUE, UNKNOWN, Aspect
+from seatrial.conditions import COLLECTING, FALSE, TRUE, UNKNOWN, Aspect
 from seatrial.status.text import timestamp
 from seatrial.verdict import Judgement, State
 
@@ -60,7 +60,8 @@ def aspects_of(
     reason, message = (
         (decision.held.reason, decision.held.message) if decision.held else ("InProgress", "the run is not over")
     )
-    suites = (FALSE, "Collecting", "the last results are being read") if _all_stopped(plan, snapshot) else None
+    stopped = past.collecting or _all_stopped(plan, snapshot)
+    suites = (FALSE, COLLECTING, "the last results are being read") if stopped else None
     return aspects | {
         ConditionType.SUITES_COMPLETED: suites or (FALSE, reason, message),
         ConditionType.SUCCEEDED: (UNKNOWN, reason, message),

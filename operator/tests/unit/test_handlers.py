@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import time
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +13,17 @@ import kopf
 import pytest
 
 from seatrial import reconcile
-from seatrial.handlers import WEDGED_SECONDS, Operator, _has_work, probe_runs, read_inpod_files, wake_by_testrun
+from seatrial.handlers import (
+    WATCHES,
+    WEDGED_SECONDS,
+    Operator,
+    _Backoffs,
+    _has_work,
+    probe_runs,
+    probe_watches,
+    read_inpod_files,
+    wake_by_testrun,
+)
 from seatrial.naming import FINALIZER, finalizer_of
 from seatrial.reconcile import Run, Tools
 from seatrial.slots import Slots
@@ -143,3 +156,22 @@ async def test_what_an_operator_with_other_settings_left_is_taken_away(
         change(raw)
     left = [name for name in finalizers if not (abandoned and name.startswith(FINALIZER))]
     assert raw["metadata"]["finalizers"] == left
+
+
+async def test_the_probe_fails_when_a_watch_has_ended() -> None:
+    """kopf ends a watch for good at an answer like 404; the process would live on and see nothing."""
+    forever = asyncio.Event()
+    tasks = [asyncio.create_task(forever.wait(), name=f"watcher for {number}") for number in range(WATCHES)]
+    assert await probe_watches() == WATCHES
+    tasks[0].cancel()
+    with suppress(asyncio.CancelledError):
+        await tasks[0]
+    with pytest.raises(RuntimeError, match="3 of 4 watches are open"):
+        await probe_watches()
+    forever.set()
+    await asyncio.gather(*tasks[1:])
+
+
+def test_pauses_between_attempts_do_not_end() -> None:
+    pauses = list(itertools.islice(_Backoffs(), 100))
+    assert all(0.5 <= pause <= 7.5 for pause in pauses)

@@ -188,6 +188,9 @@ class TestCourse:
         assert status.phase == Phase.COLLECTING
         assert aspect(status, C.SUITES_COMPLETED).reason == "Collecting"
         assert states(status)["Reconciling"] == "True"
+        # Of a watch that lags behind, after a restart:
+        late = snapshot_of(PLAN, pods=(suite_pod(),), jobs=(job(),), shards=shards_of(reading))
+        assert look(late, status).phase == Phase.COLLECTING
 
     def test_when_it_is_cut_off(self) -> None:
         snapshot = snapshot_of(PLAN, pods=(suite_pod(),), jobs=(job(),), shards=shards_of(evidence_of(FAR)))
