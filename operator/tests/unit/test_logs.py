@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from seatrial import follow
-from seatrial.errors import ForbiddenError, UnavailableError
+from seatrial.errors import ClusterError, ConflictError, ForbiddenError, UnavailableError
 from seatrial.logs import FLUSH_SECONDS, NEWS_SECONDS, RunLogs
 from seatrial.naming import slice_name
 from seatrial.records import OVERFLOW, Record, dump_record, encode
@@ -248,7 +248,10 @@ class TestFlush:
         assert [test["id"] for test in item["spec"]["tests"]] == ["a", "b"]
         await other.close()
 
-    async def test_what_could_not_be_written_is_written_the_next_time(self, memory: Memory) -> None:
+    @pytest.mark.parametrize("error", [UnavailableError("503"), ConflictError("409")])
+    async def test_what_could_not_be_written_is_written_the_next_time(
+        self, memory: Memory, error: ClusterError
+    ) -> None:
         await self.told(memory, *(passed(f"t{n}") for n in range(100)))
         for hundred in range(1, 8):
             await self.told(memory, *(passed(f"t{hundred}.{n}") for n in range(100)))
@@ -256,10 +259,10 @@ class TestFlush:
 
         def before(_: int, write: Write) -> None:
             if write.what.removeprefix("TestResultSlice ") in broken:
-                raise UnavailableError("503")
+                raise error
 
         memory.cluster.before = before
-        with pytest.raises(UnavailableError):
+        with pytest.raises(type(error)):
             await memory.logs.flush(T0)
         assert [item["metadata"]["name"] for item in memory.cluster.of_kind("TestResultSlice")] == [
             slice_name(RUN, *KEY, 1)
