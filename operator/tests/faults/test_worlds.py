@@ -62,6 +62,8 @@ def evicted(*, started: bool) -> Scenario:
             status = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
             path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/status"
             await lane.api.merge(path, {"status": status})
+            for log in pod.logs.values():  # as the kubelet does with what it evicts
+                log.close()
             seen = await lane.until_phase(uid, "Error", "Failed", "Passed")
             await lane.delete(uid)
             wrong = broken(await lane.until_gone(uid))
