@@ -20,7 +20,7 @@ from prometheus_client import start_http_server
 from seatrial import metrics
 from seatrial.api import GROUP, VERSION
 from seatrial.kube import KubernetesCluster
-from seatrial.naming import FINALIZER, MANAGED_BY_LABEL, MANAGER, RUN_UID_LABEL, finalizer_of, is_environment_of
+from seatrial.naming import FINALIZER, RUN_UID_LABEL, finalizer_of, is_environment_of, selector_of
 from seatrial.reconcile import Run, Tools, acknowledge, adopt
 from seatrial.settings import load_settings
 from seatrial.slots import Slots
@@ -145,8 +145,6 @@ async def startup(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
     settings.watching.client_timeout = 310
     settings.watching.connect_timeout = 10
     settings.watching.inactivity_timeout = 70  # bookmarks come every 60 s
-    for plural in ("pods", "jobs", "namespaces"):
-        settings.watching.label_selectors[plural] = f"{MANAGED_BY_LABEL}={MANAGER},{RUN_UID_LABEL}"
     settings.execution.default_backoff = 5
     settings.networking.request_timeout = 30
     settings.networking.error_backoffs = _Backoffs()
@@ -154,6 +152,8 @@ async def startup(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
 
     config = load_settings(Path(os.environ.get(CONFIG_VARIABLE, "/etc/seatrial/config.yaml")))
     settings.persistence.finalizer = finalizer_of(config.namespaces)
+    for plural in ("pods", "jobs", "namespaces"):
+        settings.watching.label_selectors[plural] = selector_of(config.namespaces)
     cluster = await KubernetesCluster.connect()
     tools = Tools(cluster, config, _Watched(), Slots(config.max_active_runs), read_inpod_files())
     memo.operator = Operator(tools, cluster)

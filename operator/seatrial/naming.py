@@ -15,6 +15,8 @@ MANAGER = "seatrial"
 
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 RUN_LABEL = f"{GROUP}/run"
+RUN_NAMESPACE_LABEL = f"{GROUP}/run-namespace"
+"""The TestRun's namespace; the object itself is in another one."""
 RUN_UID_LABEL = f"{GROUP}/run-uid"
 COMPONENT_LABEL = f"{GROUP}/component"
 NAME_LABEL = f"{GROUP}/name"
@@ -95,7 +97,20 @@ def finalizer_of(namespaces: Sequence[str]) -> str:
 
 
 def run_labels(run: RunId) -> dict[str, str]:
-    return {MANAGED_BY_LABEL: MANAGER, RUN_LABEL: as_label(run.name), RUN_UID_LABEL: run.uid}
+    return {
+        MANAGED_BY_LABEL: MANAGER,
+        RUN_LABEL: as_label(run.name),
+        RUN_NAMESPACE_LABEL: run.namespace,
+        RUN_UID_LABEL: run.uid,
+    }
+
+
+def selector_of(namespaces: Sequence[str]) -> str:
+    """Label selector of the objects of the runs of some namespaces, of all where the names are patterns."""
+    ours = f"{MANAGED_BY_LABEL}={MANAGER},{RUN_UID_LABEL}"
+    if any(character in name for name in namespaces for character in "*?["):
+        return ours
+    return f"{ours},{RUN_NAMESPACE_LABEL} in ({','.join(sorted(namespaces))})"
 
 
 def component_labels(run: RunId, component: str, name: str) -> dict[str, str]:

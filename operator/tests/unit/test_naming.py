@@ -20,6 +20,7 @@ from seatrial.naming import (
     is_environment_of,
     run_labels,
     run_namespace,
+    selector_of,
     slice_name,
     suite_job,
 )
@@ -149,3 +150,16 @@ def test_whose_environment_a_namespace_is(namespace: str, ours: bool) -> None:  
 
 def test_a_run_is_spoken_of_by_its_name() -> None:
     assert str(RunId("orders", "team-a", "u")) == "team-a/orders"
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "more"),
+    [
+        (("*",), ""),
+        (("team-a", "team-[bc]"), ""),
+        (("team-b", "team-a"), ",seatrial.dev/run-namespace in (team-a,team-b)"),
+    ],
+)
+def test_an_operator_of_named_namespaces_watches_nothing_else(namespaces: tuple[str, ...], more: str) -> None:
+    assert selector_of(namespaces) == f"app.kubernetes.io/managed-by=seatrial,seatrial.dev/run-uid{more}"
+    assert run_labels(RunId("run", "team-a", "uid"))["seatrial.dev/run-namespace"] == "team-a"
