@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -27,6 +26,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from rich.console import Console
 
+from bench.api import Api as BenchApi
+from bench.machine import RESULTS, facts
 from bench.scale_load import Driver, Load, api_server_writes
 from bench.scale_operator import OperatorProcess, configuration, retired
 from bench.scale_processes import Sampler, control_plane, join
@@ -39,7 +40,6 @@ from hack.kubelet.network import KIND_CLUSTER, connector, inside
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RESULTS = Path(__file__).parent / "results"
 SPREAD = 5
 FULL = ("kafka", "redis", "postgres")
 PATIENCE_SECONDS = 1800.0
@@ -56,7 +56,7 @@ def cases(runs: int) -> list[Load]:
         Load("500 at once", even, max_active=16),
         Load("three services", part, FULL, max_active=16),
         Load("one namespace first", unfair, max_active=4),
-        Load("two operators", part, max_active=16, shards=("team[0-2]", "team[3-4]")),
+        Load("two operators", part, max_active=16, shards=(("team0", "team1", "team2"), ("team3", "team4"))),
         Load("tests of 30 s", part, test_seconds=3.0, max_active=200),
     ]
 
@@ -70,9 +70,9 @@ async def measure(load: Load, place: Place, code: Path, profile: Path | None = N
         await stack.enter_async_context(retired(api))
         driver = Driver(api, watches, load)
         operators = {}
-        for number, pattern in enumerate(load.shards):
-            patterns = [] if pattern == "*" else [driver.namespace(pattern)]
-            process = OperatorProcess(kubeconfig, code, configuration(load.max_active, patterns), number, profile)
+        for number, words in enumerate(load.shards):
+            config = configuration(load.max_active, [driver.namespace(word) for word in words])
+            process = OperatorProcess(kubeconfig, code, config, number, profile)
             operators[f"operator {number + 1}"] = await stack.enter_async_context(process)
         await stack.enter_async_context(StandIn(kubeconfig))
         await driver.prepare()
@@ -156,25 +156,13 @@ def beside(kubeconfig: Path) -> Iterator[Place]:
         yield Place(path, cluster)
 
 
-def machine() -> dict[str, Any]:
-    """Where it was measured."""
-    model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    )
-    return {
-        "cores": os.cpu_count(),
-        "processor": model,
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-    }
+async def _facts() -> dict[str, Any]:
+    async with await BenchApi.from_kubeconfig() as api:
+        return await facts(api)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    found = Path(os.environ.get("KUBECONFIG") or this_checkout().kubeconfig)
-    parser.add_argument("--kubeconfig", type=Path, default=found)
     parser.add_argument("--runs", type=int, default=500, help="of the largest case; the others follow from it")
     parser.add_argument(
         "--only",
@@ -189,13 +177,16 @@ def main() -> None:
     if not wanted:
         raise SystemExit(f"no such case; there are: {', '.join(case.name for case in cases(options.runs))}")
     results = []
-    with beside(options.kubeconfig) as place:
+    if "KUBECONFIG" not in os.environ:
+        raise SystemExit("KUBECONFIG is not set; run: make bench-scale")
+    machine = asyncio.run(_facts())
+    with beside(Path(os.environ["KUBECONFIG"])) as place:
         for case in wanted:
             print(f"{case.name}: {case.total} runs", file=sys.stderr, flush=True)
             began = time.monotonic()
             results.append(asyncio.run(measure(case, place, options.code, options.profile)))
             print(f"  {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    document = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(), "cases": results}
+    document = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine, "cases": results}
     Console().print(markdown(document), markup=False, soft_wrap=True)
     if options.json:
         options.json.write_text(json.dumps(document, indent=1))

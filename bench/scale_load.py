@@ -35,8 +35,8 @@ class Load:
     tests: int = 10
     test_seconds: float = 0.0
     max_active: int = 16
-    shards: tuple[str, ...] = ("*",)
-    """Patterns of the namespaces of each operator, of the same words."""
+    shards: tuple[tuple[str, ...], ...] = ((),)
+    """The namespaces of each operator, by the same words; none means all."""
 
     @property
     def total(self) -> int:

@@ -11,6 +11,7 @@ COLUMNS = (
     "passed",
     "runs/min",
     "runs/min, middle",
+    "runs/min with clean-up",
     "start to verdict (median, p95), s",
     "operator CPU, s/run",
     "operator MiB at most",
@@ -31,9 +32,9 @@ def markdown(document: dict[str, Any]) -> str:
         f"# Scale, {document['date']}",
         "",
         (
-            f"{machine['cores']} cores ({machine['processor']}), {machine['memory_gib']} GiB, "
-            f"Linux {machine['kernel']}, Python {machine['python']}; "
-            "shared by control plane, operator, driver and the nodes that are played."
+            f"{machine['processors']} cores ({machine['processor']}), {machine['memory GiB']} GiB, "
+            f"Linux {machine['kernel']}, Kubernetes {machine['kubernetes']}, Python {machine['python']}, "
+            f"Seatrial {machine['seatrial']}; shared by control plane, operator, driver and the nodes that are played."
         ),
         "",
         "| " + " | ".join(COLUMNS) + " |",
@@ -56,6 +57,7 @@ def _row(case: dict[str, Any]) -> list[str]:
         str(case["passed"]),
         f"{case['finished_per_minute']:.0f}",
         f"{middle:.0f}" if middle else "",
+        f"{runs / case['all_cleaned_seconds'] * 60:.0f}",
         f"{active['median']:.2f}, {active['p95']:.2f}",
         f"{sum(cpu[name] for name in operators) / runs:.3f}",
         " + ".join(str(rss[name]) for name in operators),
