@@ -291,8 +291,9 @@ async def delete(body: kopf.Body, uid: str, memo: Any, patch: kopf.Patch, **_: A
     After ten minutes without success the finalizer goes all the same; the sweep deletes what is left.
     """
     operator: Operator = memo.operator
-    await (operator.runs.get(uid) or Run(_plain(body), operator.tools)).delete()
-    operator.deleted.add(uid)
+    if not _is_over(body.status):
+        await (operator.runs.get(uid) or Run(_plain(body), operator.tools)).delete()
+        operator.deleted.add(uid)
     patch.fns.append(_release)
 
 

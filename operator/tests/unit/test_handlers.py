@@ -19,6 +19,7 @@ from seatrial.handlers import (
     Operator,
     _Backoffs,
     _has_work,
+    delete,
     probe_runs,
     probe_watches,
     read_inpod_files,
@@ -175,3 +176,11 @@ async def test_the_probe_fails_when_a_watch_has_ended() -> None:
 def test_pauses_between_attempts_do_not_end() -> None:
     pauses = list(itertools.islice(_Backoffs(), 100))
     assert all(0.5 <= pause <= 7.5 for pause in pauses)
+
+
+@pytest.mark.parametrize(("cleaned", "deletes"), [("True", 0), ("False", 1)])
+async def test_an_environment_that_is_gone_is_not_deleted(cleaned: str, deletes: int) -> None:
+    cluster = FakeCluster()
+    raw: Any = {**body_of(), "status": conditions("True", cleaned)}
+    await delete(body=kopf.Body(raw), uid=RUN.uid, memo=operator("*", cluster=cluster), patch=kopf.Patch())
+    assert len(cluster.writes) == deletes
