@@ -142,6 +142,26 @@ async def test_a_stream_that_broke_off_before_it_stopped_is_read_again(reader: R
     assert reader.lines == [b"one"]
 
 
+async def test_a_connection_that_died_in_silence_is_given_up(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The node may be lost, or the kubelet hang: then nobody ever ends the stream."""
+    monkeypatch.setattr(follow, "SILENT_SECONDS", 0.01)
+    reader.log.write(b"one")
+    reader.follow()
+    await reader.until(lambda: reader.lines == [b"one"])
+    reader.followers.mark_ended(KEY)
+    await reader.until(lambda: reader.ended == 1)
+    assert reader.lines == [b"one", b"one"]
+
+
+async def test_while_the_container_runs_silence_is_no_sign(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "SILENT_SECONDS", 0.0)
+    reader.follow()
+    await reader.until(lambda: reader.opened == 1)
+    reader.log.write(b"one")
+    await reader.until(lambda: reader.lines == [b"one"])
+    assert (reader.opened, reader.ended) == (1, 0)
+
+
 async def test_the_log_of_a_pod_that_is_gone_has_ended(reader: Reader) -> None:
     reader.answers = [NotFoundError("no such pod")]
     reader.follow()
