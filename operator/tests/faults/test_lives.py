@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.faults, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(3600)]
 
 PHASES = ("", "Provisioning", "Running", "Passed") if ALL else ("", "Running")
-NAMESPACES = "/api/v1/namespaces"
 
 
 async def _end(lane: Lane, uid: str) -> Story:
@@ -139,7 +138,7 @@ def namespace_deleted(phase: str) -> Scenario:
             await lane.ready()
             uid = await lane.submit(kinds.SLOW)
             await lane.until_phase(uid, phase)
-            await lane.api.delete(f"{NAMESPACES}/{lane.environment(uid)}")
+            await lane.api.delete(f"/api/v1/namespaces/{lane.environment(uid)}")
             status = await lane.until_over(uid)
             story = await _end(lane, uid)
             wrong = broken(story)
@@ -210,7 +209,7 @@ async def stuck(stage: Stage) -> str:
         await lane.until_phase(uid, "Running")
         configs = f"/api/v1/namespaces/{lane.environment(uid)}/configmaps"
         metadata = {"name": "kept", "finalizers": ["example.com/keep"]}
-        await lane.api.call("POST", configs, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+        await lane.api.apply(configs, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
 
         def pending() -> bool:
             return lane.condition(uid, "EnvironmentCleaned").get("reason") == "CleanupPending"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hack.kubelet import Script
+from seatrial.naming import RunId, component_labels
 
 from . import kinds
 from .invariants import broken
@@ -119,14 +120,8 @@ async def hostile_objects(stage: Stage) -> str:
 
 
 def _impostor(lane: Lane, uid: str) -> Object:
-    """A tenant's pod with the labels of a run's suite, which is a second pod of its shard, and fails."""
-    labels = {
-        "app.kubernetes.io/managed-by": "seatrial",
-        "seatrial.dev/run-uid": uid,
-        "seatrial.dev/run": lane.run(uid).name,
-        "seatrial.dev/component": "service",
-        "seatrial.dev/name": "redis",
-    }
+    """A tenant's pod with all the labels of a run's Redis, which ends: it would end the run."""
+    labels = component_labels(RunId(lane.run(uid).name, lane.namespace, uid), "service", "redis")
     script = Script.model_validate({"exit": {"code": 1, "seconds": 0.1}}).model_dump_json(by_alias=True)
     container: dict[str, Any] = {
         "name": "redis",
