@@ -10,20 +10,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from seatrial.lines import BATCH_RECORDS, encode
 from seatrial.naming import ENVIRONMENT, RELAY_CONTAINER, SUITE_CONTAINER
-from seatrial.records import (
-    BATCH_RECORDS,
-    Attempt,
-    Collected,
-    End,
-    Finish,
-    Gate,
-    Record,
-    Start,
-    dump_object,
-    dump_record,
-    encode,
-)
+from seatrial.records import Attempt, Collected, End, Finish, Gate, Record, Start, dump_object, dump_record
 
 if TYPE_CHECKING:
     from hack.kubelet.client import Api, Object

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from seatrial.naming import RunId
 
@@ -65,3 +65,16 @@ class Cluster(Protocol):
 
     async def tail_log(self, namespace: str, pod: str, container: str, lines: int, *, previous: bool = False) -> str:
         """The last lines of a container's log, or of the container that it has replaced."""
+
+
+class World(Protocol):
+    """The watched objects, as they are now."""
+
+    def pods(self, uid: str) -> Iterable[Object]:
+        """The pods of a run."""
+
+    def jobs(self, uid: str) -> Iterable[Object]:
+        """The Jobs of a run."""
+
+    def namespace(self, name: str) -> Object | None:
+        """A run's namespace."""

@@ -35,6 +35,8 @@ CONFIG_VARIABLE = "SEATRIAL_CONFIG"
 METRICS_VARIABLE = "SEATRIAL_METRICS_PORT"
 WATCHES = 4
 """Kinds of objects that are watched: TestRuns, pods, Jobs, namespaces."""
+EXIT_SECONDS = 10.0
+"""How long the operator may take to end once that has begun."""
 WEDGED_SECONDS = 600.0
 """An active run looks around at least every 15 s; one that has not for this long is stuck.
 
@@ -170,6 +172,8 @@ async def startup(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
 
 @kopf.on.cleanup()
 async def cleanup(memo: Any, **_: Any) -> None:
+    # A request that is being tried again, pause after pause, would keep a process for ever that is to end.
+    asyncio.get_running_loop().call_later(EXIT_SECONDS, os._exit, 1)
     operator: Operator = memo.operator
     for task in operator.tasks:
         task.cancel()

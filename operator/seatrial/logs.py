@@ -10,8 +10,9 @@ from seatrial.environment import EnvironmentState, fold_environment
 from seatrial.errors import ClusterError, ConflictError, UnavailableError
 from seatrial.evidence import ShardEvidence
 from seatrial.follow import Followers, LogKey
+from seatrial.lines import RecordError, decode
 from seatrial.naming import ENVIRONMENT, RELAY_CONTAINER, RunId
-from seatrial.records import Collected, End, Finish, JunitError, RecordError, decode
+from seatrial.records import Collected, End, Finish, JunitError
 from seatrial.slices import SliceWriter, restore
 
 if TYPE_CHECKING:

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from seatrial import metrics
 from seatrial.api import parse_spec
 from seatrial.api.applied import refuse_dropped_services
 from seatrial.apply import carry_out
-from seatrial.conditions import FALSE, TRUE
+from seatrial.cleanup import LOOK_AGAIN_SECONDS, CleanUp
+from seatrial.conditions import TRUE
 from seatrial.decide import APPLICATIONS, NAMESPACE, Decision, Orders, decide
 from seatrial.errors import ClusterError, SpecError
 from seatrial.inquire import Inquiry, is_doubtful
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from seatrial.api import TestRunStatus
-    from seatrial.cluster import Cluster
+    from seatrial.cluster import Cluster, World
     from seatrial.decide import Past
     from seatrial.settings import Settings
     from seatrial.slots import Slots
@@ -39,25 +40,9 @@ Object = dict[str, Any]
 Seen = tuple[Object | None, "Iterable[Object]", "Iterable[Object]"]
 """Namespace, pods and Jobs."""
 
-LOOK_AGAIN_SECONDS = 15.0
-"""The safety net under the watches."""
 RETRY_SECONDS = 1.0
-PENDING_CLEANUP_SECONDS = 120.0
 VERIFY_SECONDS = 60.0
 """How long watches are believed: what was deleted while there was none comes in no event and is in no list after it."""
-
-
-class World(Protocol):
-    """The watched objects, as they are now."""
-
-    def pods(self, uid: str) -> Iterable[Object]:
-        """The pods of a run."""
-
-    def jobs(self, uid: str) -> Iterable[Object]:
-        """The Jobs of a run."""
-
-    def namespace(self, name: str) -> Object | None:
-        """A run's namespace."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +79,7 @@ class Run:
         self._refused: dict[str, tuple[str, str]] = {}
         self._namespace_seen = False
         self._inquiry = Inquiry(self.id, tools.cluster)
-        self._cleanup_asked_at: float | None = None
+        self._clean_up = CleanUp(tools.cluster, tools.world, self._reporter)
         self._verified_at = 0.0
 
     async def run(self, read_body: Callable[[], Object]) -> None:
@@ -162,7 +147,9 @@ class Run:
             await self._refuse(plan, past, moment)
             return None
         if past.finished_at is not None:
-            return await self._clean_up(plan, decide(plan, self._observe(plan, past), past, Orders(), now), moment)
+            await self._logs.close()
+            decision = decide(plan, self._observe(plan, past), past, Orders(), now)
+            return await self._clean_up.look(plan.namespace_name, decision, moment)
         finalizer = finalizer_of(self._tools.settings.namespaces)
         if past.started_at is None and finalizer not in (body["metadata"].get("finalizers") or ()):
             return LOOK_AGAIN_SECONDS  # nothing is created that a deletion would not find
@@ -236,9 +223,8 @@ class Run:
         if past.started_at is not None and not past.cleaned:
             await self._tools.cluster.delete_environment(run_namespace(self.id))
             if past.finished_at is not None:
-                await self._report_cleaned(
-                    (TRUE, "Deleted", f"the environment is being deleted: {judgement.message}"), moment
-                )
+                aspect = TRUE, "Deleted", f"the environment is being deleted: {judgement.message}"
+                await self._reporter.write(mark_cleaned(self._reporter.status, aspect, moment), moment.now)
         if past.finished_at is None:
             await self._reporter.write(refuse(self._reporter.status, judgement, moment), moment.now)
             metrics.RUNS_FINISHED.labels(self._reporter.status.phase, judgement.reason).inc()
@@ -304,39 +290,6 @@ class Run:
             and not self._logs.all_ended(plan)
         ):
             await self._tools.cluster.delete_suites(plan.namespace_name)
-
-    async def _clean_up(self, plan: Plan, decision: Decision, moment: Moment) -> float | None:
-        """After the verdict: keep the environment as long as was asked for, then see it gone."""
-        await self._logs.close()
-        if self._reporter.status.observed_generation < moment.generation:
-            await self._reporter.write(observe_generation(self._reporter.status, moment), moment.now)
-        if read_past(self._reporter.status).cleaned:
-            return None
-        if not decision.clean_up:
-            return min(LOOK_AGAIN_SECONDS, max(0.05, (decision.wake_at or moment.now) - moment.now))
-        name = plan.namespace_name
-        if self._cleanup_asked_at is None:
-            await self._tools.cluster.delete_environment(name)
-            self._cleanup_asked_at = self._verified_at = moment.now
-        elif await self._is_gone(name, moment.now):
-            await self._report_cleaned((TRUE, "Deleted", f"namespace {name} is gone"), moment)
-            return None
-        elif moment.now - self._cleanup_asked_at > PENDING_CLEANUP_SECONDS:
-            waited = f"{PENDING_CLEANUP_SECONDS:g} s"  # not how long by now: the status would change with every look
-            message = f"namespace {name} is still there after {waited}; see why: kubectl get namespace {name} -o yaml"
-            await self._report_cleaned((FALSE, "CleanupPending", message), moment)
-        return LOOK_AGAIN_SECONDS if self._tools.world.namespace(name) is not None else RETRY_SECONDS
-
-    async def _is_gone(self, namespace: str, now: float) -> bool:
-        """Whether the namespace is gone, as the API server says it; the watch only tells when to ask."""
-        there = self._tools.world.namespace(namespace) is not None
-        if there and now < self._verified_at + LOOK_AGAIN_SECONDS:
-            return False
-        self._verified_at = now
-        return (await self._tools.cluster.read_environment(namespace))[0] is None
-
-    async def _report_cleaned(self, aspect: Any, moment: Moment) -> None:
-        await self._reporter.write(mark_cleaned(self._reporter.status, aspect, moment), moment.now)
 
 
 def adopt(body: Object, slots: Slots) -> None:

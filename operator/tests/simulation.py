@@ -6,9 +6,10 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from seatrial.lines import encode
 from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, RUN_UID_LABEL, RunId
 from seatrial.reconcile import Run, Tools, adopt
-from seatrial.records import End, Record, dump_record, encode
+from seatrial.records import End, Record, dump_record
 from seatrial.slots import Slots
 from seatrial.status import timestamp
 from tests.builders import (

@@ -14,8 +14,9 @@ from hack.kubelet import Script, StandIn
 from hack.kubelet.client import ApiError
 from hack.kubelet.nodes import CORDONED, LABEL, TAINT
 from hack.kubelet.script import Exit, Waiting
+from seatrial.lines import decode
 from seatrial.naming import COMPONENT_LABEL, NAME_LABEL
-from seatrial.records import Attempt, Collected, End, Record, decode
+from seatrial.records import Attempt, Collected, End, Record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -16,17 +16,7 @@ from typing import TYPE_CHECKING
 from xml.parsers import expat
 
 from seatrial.agent.junit_case import FAILED, MAX_ATTEMPTS, TAGS, Case, Element, JunitFormatError, Suite
-from seatrial.records import (
-    ID_BYTES,
-    MESSAGE_BYTES,
-    TEXT_BYTES,
-    Attempt,
-    Collected,
-    CollectError,
-    Finish,
-    Record,
-    clip,
-)
+from seatrial.records import ID_BYTES, MESSAGE_BYTES, TEXT_BYTES, Attempt, Collected, CollectError, Finish, Record, clip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -14,19 +14,8 @@ import time
 from typing import TYPE_CHECKING
 
 from seatrial.agent.tail import CHUNK, Tail, garbage, open_regular
-from seatrial.records import (
-    BATCH_RECORDS,
-    LINE_BYTES,
-    MESSAGE_BYTES,
-    OVERFLOW,
-    Attempt,
-    JunitError,
-    clip,
-    dump_object,
-    dump_record,
-    encode,
-    load_object,
-)
+from seatrial.lines import BATCH_RECORDS, LINE_BYTES, OVERFLOW, encode
+from seatrial.records import MESSAGE_BYTES, Attempt, JunitError, clip, dump_object, dump_record, load_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -80,7 +80,8 @@ def suites_ended(facts: Facts) -> Judgement | None:
     if verdict.state is State.FAILED and _unreachable(facts):
         return None
     # The gate has told the suites; what it was that failed is in the environment pod's log, which may come later.
-    if verdict.reason == "EnvironmentFailed" and any(not pod.terminated for pod in facts.snapshot.pods_of("suite")):
+    waiting = (*facts.snapshot.pods_of("suite"), *facts.snapshot.pods_of("environment"))
+    if verdict.reason == "EnvironmentFailed" and any(not pod.terminated for pod in waiting):
         return None
     return verdict
 

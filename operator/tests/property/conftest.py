@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from seatrial import follow, reconcile, report
+from seatrial import cleanup, follow, reconcile, report
 from tests.simulation import Clock
 
 if TYPE_CHECKING:
@@ -65,5 +65,6 @@ def clock() -> Iterator[Clock]:
         patch.setattr(reconcile, "time", clock)
         patch.setattr(report, "time", clock)
         patch.setattr(reconcile, "RETRY_SECONDS", 0.001)
+        patch.setattr(cleanup, "GONE_SECONDS", 0.001)
         patch.setattr(follow, "AGAIN_SECONDS", 0.001)
         yield clock

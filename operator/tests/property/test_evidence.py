@@ -15,17 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from seatrial import slices
 from seatrial.api.status import Outcome
 from seatrial.evidence import FAILING, ShardEvidence
-from seatrial.records import (
-    OUTCOMES,
-    Attempt,
-    Record,
-    RecordError,
-    decode,
-    dump_object,
-    dump_record,
-    encode,
-    parse_record,
-)
+from seatrial.lines import RecordError, decode, encode
+from seatrial.records import OUTCOMES, Attempt, Record, dump_object, dump_record, parse_record
 from seatrial.slices import SliceWriter, restore
 from seatrial.status.parts import counts
 from seatrial.verdict import State, judge_shard

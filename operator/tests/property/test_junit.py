@@ -12,16 +12,7 @@ from hypothesis import strategies as st
 
 from seatrial.agent import junit
 from seatrial.agent.junit import JunitFormatError, parse_junit
-from seatrial.records import (
-    Attempt,
-    Collected,
-    CollectError,
-    Finish,
-    Garbage,
-    Record,
-    dump_record,
-    parse_record,
-)
+from seatrial.records import Attempt, Collected, CollectError, Finish, Garbage, Record, dump_record, parse_record
 from tests.builders import evidence_of, over_pod
 from tests.property.test_relay_lines import sound
 

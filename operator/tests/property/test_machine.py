@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from seatrial import follow, reconcile, report
+from seatrial import cleanup, follow, reconcile, report
 from seatrial.records import Attempt, End
 from seatrial.sizes import stored_size
 from tests.builders import NAMESPACE, RUN, end, ended, event_line, failed, opening, passed, whole
@@ -58,6 +58,7 @@ class Machine(RuleBasedStateMachine):
         for module in (reconcile, report):
             self.patch.setattr(module, "time", self.clock)
         self.patch.setattr(reconcile, "RETRY_SECONDS", 0.001)
+        self.patch.setattr(cleanup, "GONE_SECONDS", 0.001)
         self.patch.setattr(follow, "AGAIN_SECONDS", 0.001)
         logging.disable(logging.ERROR)
         self.loop = asyncio.new_event_loop()

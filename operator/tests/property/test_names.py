@@ -53,7 +53,7 @@ def subdomains(draw: st.DrawFn, longest: int = 253) -> str:
     return text if SUBDOMAIN.fullmatch(text) else "a" * length
 
 
-LABELS = subdomains(63).map(lambda name: name.replace(".", "a"))
+LABELS = subdomains(63).map(lambda name: name.replace(".", "a")[:63].rstrip("-"))
 UIDS = st.uuids().map(str)
 RUNS = st.builds(RunId, subdomains(), LABELS, UIDS)
 

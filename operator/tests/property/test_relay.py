@@ -14,17 +14,8 @@ from seatrial.agent import relay
 from seatrial.agent.relay import Output, shrink
 from seatrial.agent.tail import Tail
 from seatrial.evidence import ShardEvidence
-from seatrial.records import (
-    LINE_BYTES,
-    RECORD_BYTES,
-    Garbage,
-    Record,
-    decode,
-    dump_object,
-    dump_record,
-    load_object,
-    parse_record,
-)
+from seatrial.lines import LINE_BYTES, decode
+from seatrial.records import RECORD_BYTES, Garbage, Record, dump_object, dump_record, load_object, parse_record
 from seatrial.verdict import State, judge_shard
 from tests.builders import passed, whole
 from tests.property.strategies import RECORD_OBJECTS, json_lines

@@ -13,21 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seatrial import records
-from seatrial.records import (
-    BATCH_BYTES,
-    BATCH_RECORDS,
-    LINE_BYTES,
-    RECORD_BYTES,
-    Attempt,
-    Garbage,
-    Record,
-    RecordError,
-    clip,
-    decode,
-    dump_record,
-    encode,
-    parse_record,
-)
+from seatrial.lines import BATCH_BYTES, BATCH_RECORDS, LINE_BYTES, RecordError, decode, encode
+from seatrial.records import RECORD_BYTES, Attempt, Garbage, Record, clip, dump_record, parse_record
 from tests.property.strategies import RAW_TEXT, RECORD_OBJECTS, json_lines
 
 PEAK_BYTES = 3 << 20

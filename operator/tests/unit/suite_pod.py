@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import seatrial
 from seatrial.agent.inpod import supervisor
-from seatrial.records import Attempt, Collected, End, Finish, Record, decode
+from seatrial.lines import decode
+from seatrial.records import Attempt, Collected, End, Finish, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -490,8 +490,12 @@ class TestWhatTheGateSaid:
     def test_the_environment_is_about_to_say_it(self) -> None:
         assert self.verdict(CLOSED, core=suite_pod("core")) is None
 
+    def test_the_suites_are_over_before_the_environment_has_said_it(self) -> None:
+        assert self.verdict(CLOSED) is None
+
     def test_the_environment_will_not_say_it_any_more(self) -> None:
-        verdict = self.verdict(CLOSED)
+        dead = pod("environment", "environment", ended("environment", 1), phase="Failed")
+        verdict = self.verdict(CLOSED, dead=dead)
         assert verdict is not None
         assert verdict.reason == "EnvironmentFailed"
 

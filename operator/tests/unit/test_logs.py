@@ -9,9 +9,10 @@ import pytest
 
 from seatrial import follow
 from seatrial.errors import ClusterError, ConflictError, ForbiddenError, UnavailableError
+from seatrial.lines import OVERFLOW, encode
 from seatrial.logs import FLUSH_SECONDS, NEWS_SECONDS, RunLogs
 from seatrial.naming import slice_name
-from seatrial.records import OVERFLOW, Record, dump_record, encode
+from seatrial.records import Record, dump_record
 from tests.builders import (
     NAMESPACE,
     RUN,

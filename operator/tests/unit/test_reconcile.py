@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from seatrial import follow, reconcile, report
+from seatrial import cleanup, follow, reconcile, report
 from seatrial.cluster import Cluster
 from seatrial.errors import AlreadyExistsError, ForbiddenError, InvalidError, UnavailableError
 from seatrial.inquire import is_culprit
@@ -71,6 +71,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(reconcile, "time", clock)
     monkeypatch.setattr(report, "time", clock)
     monkeypatch.setattr(reconcile, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(cleanup, "GONE_SECONDS", 0.001)
     monkeypatch.setattr(follow, "AGAIN_SECONDS", 0.001)
     return clock
 

@@ -12,14 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial import records
+from seatrial.lines import BATCH_BYTES, BATCH_RECORDS, LINE_BYTES, OVERFLOW, Batch, RecordError, decode, encode
 from seatrial.records import (
-    BATCH_BYTES,
-    BATCH_RECORDS,
-    LINE_BYTES,
-    OVERFLOW,
     RECORD_BYTES,
     Attempt,
-    Batch,
     Collected,
     CollectError,
     CollectSkip,
@@ -29,14 +25,11 @@ from seatrial.records import (
     Gate,
     JunitError,
     Record,
-    RecordError,
     Start,
     Unknown,
     Unreachable,
     clip,
-    decode,
     dump_record,
-    encode,
     parse_record,
 )
 

@@ -19,13 +19,11 @@ import pytest
 from seatrial.agent import relay
 from seatrial.agent.relay import Output, shrink
 from seatrial.agent.tail import Tail, open_regular
+from seatrial.lines import LINE_BYTES, OVERFLOW, Batch, decode
 from seatrial.records import (
-    LINE_BYTES,
-    OVERFLOW,
     RECORD_BYTES,
     TEXT_BYTES,
     Attempt,
-    Batch,
     Collected,
     End,
     Finish,
@@ -34,7 +32,6 @@ from seatrial.records import (
     Record,
     Unknown,
     Unreachable,
-    decode,
     dump_record,
 )
 

@@ -20,7 +20,11 @@ class Redactor:
         for name, value in variables.items():
             if name.endswith("URL") and (password := _password(value)):
                 secrets |= {password, unquote(password)}
-        forms = {form for secret in secrets for form in (secret, quote(secret, safe=""), repr(secret)[1:-1])}
+        forms = {
+            form
+            for secret in secrets
+            for form in (secret, quote(secret, safe="", errors="replace"), repr(secret)[1:-1])
+        }
         # The longest first: one secret can be part of another.
         self._forms = sorted(forms - {""}, key=lambda form: (-len(form), form))
 
