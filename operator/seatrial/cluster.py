@@ -63,6 +63,9 @@ class Cluster(Protocol):
     def follow_log(self, namespace: str, pod: str, container: str) -> AsyncIterator[bytes]:
         """The lines of a container's log from its start until it ends. Raises ClusterError while there is none."""
 
+    def read_log(self, namespace: str, pod: str, container: str) -> AsyncIterator[bytes]:
+        """The lines that a container's log has at this moment. Raises ClusterError when there is none."""
+
     async def tail_log(self, namespace: str, pod: str, container: str, lines: int, *, previous: bool = False) -> str:
         """The last lines of a container's log, or of the container that it has replaced."""
 

@@ -30,6 +30,8 @@ URGENT = (Collected, Finish, End, JunitError)
 NEWS_SECONDS = 0.5
 FLUSH_SECONDS = 2.0
 """How often growing slices are written: a restarted operator has to read again what came after."""
+CATCH_UP_SECONDS = 5.0
+"""How long a verdict waits for what a log already holds."""
 
 
 class RunLogs:
@@ -42,6 +44,8 @@ class RunLogs:
         self._cluster = cluster
         self._wake = wake
         self._writers: dict[tuple[str, int], SliceWriter] = {}
+        self._keys: dict[tuple[str, int], LogKey] = {}
+        """Where each shard's records come from."""
         self._followers = Followers(cluster)
         self._flushed_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -83,6 +87,7 @@ class RunLogs:
         if shard.pod_uid != pod.uid:
             shard.lose("a second pod ran the same shard")
             return
+        self._keys[pod.role, pod.shard] = key
 
         def on_line(line: bytes) -> None:
             self._on_relay_line(shard, line)
@@ -92,6 +97,31 @@ class RunLogs:
             self._wake.set()
 
         self._followers.follow(key, on_line, on_end, lambda: shard.end is not None)
+
+    async def catch_up(self) -> bool:
+        """Read what logs that have not come to their end hold at this moment. Returns whether that was news.
+
+        Whoever has only begun to follow (after a restart), or whose connection hangs, does not know it yet. Nothing is
+        raised: what cannot be read in time is not waited for.
+        """
+        behind = [shard for shard in self.shards.values() if shard.end is None and not shard.drained]
+        before = [shard.sequence for shard in behind]
+        try:
+            async with asyncio.timeout(CATCH_UP_SECONDS):
+                await asyncio.gather(*(self._read_up_to_now(shard) for shard in behind))
+        except TimeoutError:
+            logger.warning("%s: not all logs could be read within %g s", self._run, CATCH_UP_SECONDS)
+        return before != [shard.sequence for shard in behind]
+
+    async def _read_up_to_now(self, shard: ShardEvidence) -> None:
+        key = self._keys.get((shard.suite, shard.shard))
+        if key is None:
+            return
+        try:
+            async for line in self._cluster.read_log(key.namespace, key.pod, key.container):
+                self._on_relay_line(shard, line)
+        except ClusterError as error:
+            logger.debug("log of %s/%s: %s", key.namespace, key.pod, error)
 
     def _on_environment_line(self, line: bytes) -> None:
         before = self.environment

@@ -180,6 +180,8 @@ class Run:
         if await self._inquiry.ask(plan, snapshot, decision, self._applied.get(APPLICATIONS), now):
             snapshot = replace(snapshot, tails=dict(self._inquiry.tails), events=dict(self._inquiry.refusals))
             decision = decide(plan, snapshot, past, orders, now)
+        if decision.verdict is not None and await self._logs.catch_up():
+            decision = decide(plan, snapshot, past, orders, now)
         return snapshot, decision
 
     async def _verify(self, plan: Plan, past: Past, now: float) -> Seen | None:

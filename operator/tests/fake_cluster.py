@@ -56,6 +56,8 @@ class Log:
     told: int = 0
     """How many records are in it."""
     closed: bool = False
+    is_stuck: bool = False
+    """Whether whoever reads it waits for ever."""
     pulse: Pulse = field(default_factory=Pulse)
 
     def write(self, *lines: bytes) -> None:
@@ -69,7 +71,7 @@ class Log:
     async def follow(self) -> AsyncIterator[bytes]:
         read = 0
         while True:
-            while read < len(self.lines):
+            while read < len(self.lines) and not self.is_stuck:
                 read += 1
                 yield self.lines[read - 1]
             if self.closed:
@@ -258,6 +260,16 @@ class FakeCluster:
         if log is None:
             raise NotFoundError(f"log of {namespace}/{pod} not found")
         async for line in log.follow():
+            yield line
+
+    async def read_log(self, namespace: str, pod: str, container: str) -> AsyncIterator[bytes]:
+        await asyncio.sleep(0)
+        log = self.logs.get((namespace, pod, container))
+        if log is None:
+            raise NotFoundError(f"log of {namespace}/{pod} not found")
+        if log.is_stuck:
+            await asyncio.Event().wait()
+        for line in tuple(log.lines):
             yield line
 
     async def tail_log(self, namespace: str, pod: str, container: str, lines: int, *, previous: bool = False) -> str:

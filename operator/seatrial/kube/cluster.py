@@ -152,6 +152,10 @@ class KubernetesCluster:
         path = f"{collection('v1', 'Pod', namespace)}/{pod}/log"
         return self._logs.read_lines(path, [("container", container), ("follow", "true")], f"log of {namespace}/{pod}")
 
+    def read_log(self, namespace: str, pod: str, container: str) -> AsyncIterator[bytes]:
+        path = f"{collection('v1', 'Pod', namespace)}/{pod}/log"
+        return self._logs.read_lines(path, [("container", container)], f"log of {namespace}/{pod}")
+
     async def tail_log(self, namespace: str, pod: str, container: str, lines: int, *, previous: bool = False) -> str:
         path = f"{collection('v1', 'Pod', namespace)}/{pod}/log"
         query = [("container", container), ("tailLines", str(lines)), ("limitBytes", "16384")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from seatrial import follow
+from seatrial import follow, logs
 from seatrial.errors import ClusterError, ConflictError, ForbiddenError, UnavailableError
 from seatrial.lines import OVERFLOW, encode
 from seatrial.logs import FLUSH_SECONDS, NEWS_SECONDS, RunLogs
@@ -286,6 +286,41 @@ class TestFlush:
         assert "results cannot be kept in" in caplog.text
         assert "exceeded quota" in caplog.text
         assert not memory.logs.flush_due(T0 + 99)
+
+
+class TestCatchingUp:
+    async def test_what_a_log_holds_is_known_at_once(self, memory: Memory) -> None:
+        memory.tell(passed("a"), passed("b"))
+        memory.follow(suite_pod())
+        assert memory.shard.finals == 0
+        assert await memory.logs.catch_up()
+        assert memory.shard.finals == 2
+        assert not await memory.logs.catch_up()
+
+    async def test_what_is_read_twice_counts_once(self, memory: Memory) -> None:
+        memory.tell(passed("a"), passed("b"))
+        memory.follow(suite_pod())
+        await memory.until(lambda: memory.shard.finals == 2)
+        memory.tell(passed("c"))
+        await memory.logs.catch_up()
+        memory.tell(*whole(passed("d")))
+        await memory.until(lambda: memory.shard.end is not None)
+        assert (memory.shard.finals, memory.shard.lost) == (4, "")
+
+    async def test_a_log_that_cannot_be_read_is_not_waited_for(
+        self, memory: Memory, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(logs, "CATCH_UP_SECONDS", 0.05)
+        memory.tell(passed("a"))
+        memory.relay.is_stuck = True
+        memory.follow(suite_pod())
+        assert not await memory.logs.catch_up()
+        assert "not all logs could be read within 0.05 s" in caplog.text
+
+    async def test_a_log_that_is_gone_holds_nothing(self, memory: Memory) -> None:
+        memory.cluster.logs.clear()
+        memory.follow(suite_pod())
+        assert not await memory.logs.catch_up()
 
 
 async def test_closing_leaves_nothing_behind(memory: Memory) -> None:

@@ -377,6 +377,21 @@ class TestCancelled:
         assert creations(sim.cluster, "Job") == {"suite-core": 1}
         await sim.cluster.until(lambda: not sim.cluster.of_kind("Job"))
 
+    async def test_what_was_told_before_is_kept(self, sim: Simulation) -> None:
+        """A restarted operator learns of the order before its followers have read the first line."""
+        sim.node.records["core", 0] = whole(*(passed(f"t{number}") for number in range(5)))
+        sim.node.told["core", 0] = 4
+        sim.start(sim.add(SPEC))
+        await sim.until("Running")
+        await sim.stop()
+        sim.node.tell("core", 6)
+        sim.change(RUN, cancel=True)
+        sim.start()
+        status = await sim.until("Cancelled")
+        kept = [test["id"] for item in sim.cluster.of_kind("TestResultSlice") for test in item["spec"]["tests"]]
+        assert {"t0", "t1", "t2"} <= set(kept)
+        assert status["summary"]["passed"] == len(kept)
+
     async def test_before_anything_was_started(self, sim: Simulation) -> None:
         sim.start(sim.add(SPEC | {"suspend": True, "retention": {"onFailure": "0s"}}))
         await sim.until("Pending")
