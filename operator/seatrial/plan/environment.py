@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 from seatrial.naming import CONNECTION_SECRET, ENVIRONMENT, GATE_PORT, component_labels, run_labels
+from seatrial.plan.model import PlanError
 from seatrial.plan.pods import (
     config_map_volume,
     connection_variable,
     container_security,
     headless_service,
-    memory_volume,
     metadata,
     mount,
     pod_spec,
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 AGENT_USER = 65532
 PRIVATE_VARIABLES = frozenset({"INFLUXDB_PASSWORD"})
 """Connection variables that only the environment pod gets."""
+INPUT_KEY = "environment.json"
+MAX_INPUT = 96 << 10
+"""Linux allows 128 KiB for one variable (MAX_ARG_STRLEN, execve(2))."""
 
 
 def connection_secret(run: RunId, services: Sequence[PlannedService]) -> Object:
@@ -56,26 +59,37 @@ def environment_input(
     applications: Sequence[PlannedApplication],
     deadline_seconds: float,
 ) -> Object:
-    """The ConfigMap with environment.json."""
+    """The ConfigMap with environment.json. Raises PlanError when it is too long for a variable."""
     content = {
         "deadlineSeconds": deadline_seconds,
         "gatePort": GATE_PORT,
         "services": [service.environment for service in services],
         "applications": [application.environment for application in applications],
     }
+    text = json.dumps(content, indent=1)
+    if len(text) > MAX_INPUT:
+        raise PlanError(
+            "InvalidSpec",
+            f"what the environment pod has to check and to seed takes {len(text)} characters, at most {MAX_INPUT} are "
+            "allowed: declare fewer topics in spec.services, or less config for them",
+        )
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata(run, ENVIRONMENT, run_labels(run)),
-        "data": {"environment.json": json.dumps(content, indent=1)},
+        "data": {INPUT_KEY: text},
     }
 
 
 def environment_pod(run: RunId, images: Images, services: Sequence[PlannedService]) -> tuple[Object, Object]:
-    """The pod and its Service."""
+    """The pod and its Service.
+
+    Without SQL it has no volume: the kubelet looks only after 0.3 s whether volumes are mounted.
+    """
     labels = component_labels(run, ENVIRONMENT, ENVIRONMENT)
-    volumes = [config_map_volume("input", ENVIRONMENT), memory_volume("tmp", "16Mi")]
-    mounts = [mount("input", "/etc/seatrial/input", read_only=True), mount("tmp", "/tmp")]  # noqa: S108
+    volumes: list[Object] = []
+    mounts: list[Object] = []
+    source = {"configMapKeyRef": {"name": ENVIRONMENT, "key": INPUT_KEY}}
     for service in services:
         if service.init_sql:
             volumes.append(config_map_volume("init-sql", service.init_sql))
@@ -93,9 +107,11 @@ def environment_pod(run: RunId, images: Images, services: Sequence[PlannedServic
                     "image": images.agent,
                     "imagePullPolicy": images.pull_policy,
                     "command": ["python", "-m", "seatrial.agent.environment"],
-                    "args": ["/etc/seatrial/input/environment.json"],
                     "ports": [{"name": "gate", "containerPort": GATE_PORT}],
-                    "env": connection_variables(services, private=True),
+                    "env": [
+                        {"name": "SEATRIAL_ENVIRONMENT", "valueFrom": source},
+                        *connection_variables(services, private=True),
+                    ],
                     "resources": resources("100m", "64Mi", "256Mi"),
                     "securityContext": container_security(),
                     "volumeMounts": mounts,

@@ -141,6 +141,7 @@ def forbidden(resource: str, verb: str, reason: str) -> Scenario:
 
     async def scenario(stage: Stage) -> str:
         async with stage.lane() as lane:
+            await lane.operator.stop()  # one that runs already has its watches, and opens no others
             await lane.ready()
             await lane.proxy.watched()
             await stage.world.grant(lane, without=(resource, verb))

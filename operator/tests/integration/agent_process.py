@@ -1,4 +1,4 @@
-"""The environment pod's process, as the pod runs it: its input in a file, its events on stdout."""
+"""The environment pod's process, as the pod runs it: its input in a variable, its events on stdout."""
 
 from __future__ import annotations
 
@@ -72,7 +72,6 @@ def answer(client: socket.socket) -> tuple[int, str]:
 
 @contextmanager
 def environment(
-    folder: Path,
     *,
     services: Sequence[Mapping[str, Any]] = (),
     applications: Sequence[Mapping[str, Any]] = (),
@@ -82,23 +81,24 @@ def environment(
     """Run it, and end it as the kubelet does."""
     port = free_port()
     content = {"deadlineSeconds": deadline, "gatePort": port, "services": services, "applications": applications}
-    (folder / "environment.json").write_text(json.dumps(content))
-    with started([str(folder / "environment.json")], variables or {}) as process:
+    with started(content, variables or {}) as process:
         yield Agent(process, port)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
 
 
 @contextmanager
-def started(arguments: Sequence[str], variables: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """The bare process; killed at the latest when the block ends."""
+def started(content: Any, variables: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """The bare process with that input; killed at the latest when the block ends."""
     with subprocess.Popen(
-        [sys.executable, "-m", "seatrial.agent.environment", *arguments],
+        [sys.executable, "-m", "seatrial.agent.environment"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(OPERATOR), "PYTHONWARNINGS": "error", **variables},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(OPERATOR), "PYTHONWARNINGS": "error"}
+        | {"SEATRIAL_ENVIRONMENT": json.dumps(content)}
+        | dict(variables),
     ) as process:
         try:
             yield process

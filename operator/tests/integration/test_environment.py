@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from .agent_process import TERMINAL, answer, environment, free_port, started
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 REDIS = {"kind": "redis", "name": "redis"}
 
@@ -27,8 +24,8 @@ def redis_at(port: int) -> dict[str, str]:
     }
 
 
-def test_an_environment_of_nothing_opens_at_once(tmp_path: Path) -> None:
-    with environment(tmp_path) as agent:
+def test_an_environment_of_nothing_opens_at_once() -> None:
+    with environment() as agent:
         agent.until("open")
         assert agent.kinds() == ["started", "servicesReady", "open"]
         assert agent.said[0]["version"]
@@ -36,12 +33,12 @@ def test_an_environment_of_nothing_opens_at_once(tmp_path: Path) -> None:
         assert answer(agent.ask_gate()) == (200, "open")
 
 
-def test_the_gate_is_held_until_every_application_is_ready(tmp_path: Path) -> None:
+def test_the_gate_is_held_until_every_application_is_ready() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         application = {"name": "127.0.0.1", "ready": {"tcp": {"port": bound.getsockname()[1]}}}
         resolves = {"name": "localhost", "ready": {"resolves": {}}}
-        with environment(tmp_path, applications=[application, resolves]) as agent:
+        with environment(applications=[application, resolves]) as agent:
             agent.until("waiting")
             held = agent.ask_gate()
             bound.listen()
@@ -52,7 +49,7 @@ def test_the_gate_is_held_until_every_application_is_ready(tmp_path: Path) -> No
     assert all(event["kind"] == "application" for event in agent.said if event["t"] in {"ready", "waiting"})
 
 
-def test_the_deadline_names_everything_that_is_missing(tmp_path: Path) -> None:
+def test_the_deadline_names_everything_that_is_missing() -> None:
     port = free_port()
     variables = redis_at(port) | {
         "DATABASE_HOST": "postgres.invalid",
@@ -62,7 +59,7 @@ def test_the_deadline_names_everything_that_is_missing(tmp_path: Path) -> None:
         "DATABASE_PASSWORD": "pg-secret",
     }
     services: list[dict[str, Any]] = [{"kind": "postgres", "name": "postgres", "initSQL": []}, REDIS]
-    with environment(tmp_path, services=services, variables=variables, deadline=2) as agent:
+    with environment(services=services, variables=variables, deadline=2) as agent:
         agent.until("started")
         agent.until("waiting")  # the gate listens before the first check
         held = agent.ask_gate()
@@ -82,24 +79,24 @@ def test_the_deadline_names_everything_that_is_missing(tmp_path: Path) -> None:
     )
 
 
-def test_an_application_that_never_is_ready(tmp_path: Path) -> None:
-    with environment(tmp_path, applications=[{"name": "app.invalid", "ready": {"resolves": {}}}], deadline=1) as agent:
+def test_an_application_that_never_is_ready() -> None:
+    with environment(applications=[{"name": "app.invalid", "ready": {"resolves": {}}}], deadline=1) as agent:
         failed = agent.until(*TERMINAL)
     assert (failed["kind"], failed["name"], failed["reason"]) == ("application", "app.invalid", "ApplicationNotReady")
     assert "last seen: the name app.invalid does not resolve yet" in failed["message"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_when_it_is_asked_to_while_it_waits(tmp_path: Path, number: signal.Signals) -> None:
-    with environment(tmp_path, services=[REDIS], variables=redis_at(free_port())) as agent:
+def test_it_ends_when_it_is_asked_to_while_it_waits(number: signal.Signals) -> None:
+    with environment(services=[REDIS], variables=redis_at(free_port())) as agent:
         agent.until("waiting")
         with agent.ask_gate():
             agent.process.send_signal(number)
             assert agent.process.wait(30) == 0
 
 
-def give_up(arguments: list[str], variables: dict[str, str]) -> dict[str, Any]:
-    with started(arguments, variables) as process:
+def give_up(content: Any, variables: dict[str, str]) -> dict[str, Any]:
+    with started(content, variables) as process:
         stdout, stderr = process.communicate(timeout=60)
     events = [json.loads(line) for line in stdout.splitlines()]
     assert process.returncode == 1
@@ -110,24 +107,20 @@ def give_up(arguments: list[str], variables: dict[str, str]) -> dict[str, Any]:
     return failed
 
 
-def test_input_that_cannot_be_used_is_said_and_ends_it(tmp_path: Path) -> None:
-    assert give_up([], {})["message"] == "cannot read /etc/seatrial/environment.json: No such file or directory"
-    file = tmp_path / "environment.json"
-    file.write_text("{}")
-    assert "member deadlineSeconds is missing" in give_up([str(file)], {})["message"]
+def test_input_that_cannot_be_used_is_said_and_ends_it() -> None:
+    message = give_up(None, {"SEATRIAL_ENVIRONMENT": "{"})["message"]
+    assert message.startswith("the variable SEATRIAL_ENVIRONMENT is not JSON: ")
+    assert "member deadlineSeconds is missing" in give_up({}, {})["message"]
     content = {"deadlineSeconds": 60, "gatePort": free_port(), "applications": []}
-    file.write_text(json.dumps({**content, "services": [{"kind": "mongodb", "name": "mongodb"}]}))
-    assert "unknown kind mongodb" in give_up([str(file)], {})["message"]
-    file.write_text(json.dumps({**content, "services": [REDIS]}))
-    assert give_up([str(file)], {})["message"] == "the connection variable REDIS_HOST is not set"
+    unknown = {**content, "services": [{"kind": "mongodb", "name": "mongodb"}]}
+    assert "unknown kind mongodb" in give_up(unknown, {})["message"]
+    assert give_up({**content, "services": [REDIS]}, {})["message"] == "the variable REDIS_HOST is not set"
 
 
-def test_a_defect_is_said_without_credentials_and_ends_it(tmp_path: Path) -> None:
+def test_a_defect_is_said_without_credentials_and_ends_it() -> None:
     """A port that is no number is a defect of the operator; Python's message about it quotes the value."""
     content = {"deadlineSeconds": 60, "gatePort": free_port(), "services": [REDIS], "applications": []}
-    file = tmp_path / "environment.json"
-    file.write_text(json.dumps(content))
-    with started([str(file)], redis_at(1) | {"REDIS_PORT": "hunter2-secret"}) as process:
+    with started(content, redis_at(1) | {"REDIS_PORT": "hunter2-secret"}) as process:
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
     failed = json.loads(stdout.splitlines()[-1])
@@ -137,12 +130,10 @@ def test_a_defect_is_said_without_credentials_and_ends_it(tmp_path: Path) -> Non
     assert "hunter2" not in stdout + stderr
 
 
-def test_a_gate_port_that_is_taken_is_said(tmp_path: Path) -> None:
+def test_a_gate_port_that_is_taken_is_said() -> None:
     with socket.create_server(("", 0)) as server:
         port = server.getsockname()[1]
-        file = tmp_path / "environment.json"
-        file.write_text(json.dumps({"deadlineSeconds": 1, "gatePort": port, "services": [], "applications": []}))
-        with started([str(file)], {}) as process:
+        with started({"deadlineSeconds": 1, "gatePort": port, "services": [], "applications": []}, {}) as process:
             stdout, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "Address already in use" in json.loads(stdout.splitlines()[-1])["message"]

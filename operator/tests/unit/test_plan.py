@@ -47,7 +47,7 @@ def test_every_pod_is_restricted(case: str, name: str) -> None:
 
 def spoil(path: str, value: Any) -> Object:
     """A good pod's spec with one member changed; `value` of ... removes it."""
-    spec: Object = copy.deepcopy(pod_specs(read_case("all-services"))["Pod redis"])
+    spec: Object = copy.deepcopy(pod_specs(read_case("all-services"))["Pod kafka"])
     *parents, last = path.split(".")
     place: Any = spec
     for part in parents:
@@ -93,7 +93,7 @@ def spoil(path: str, value: Any) -> Object:
         ("containers.0.resources.requests", ...),
         ("containers.0.volumeMounts", [{"name": "data", "mountPath": "/a"}] * 2),
         ("containers.0.env", [{"name": "A", "value": "1"}] * 2),
-        ("initContainers", [{"name": "redis"}]),
+        ("initContainers", [{"name": "kafka"}]),
     ],
 )
 def test_the_check_finds_what_is_wrong(path: str, value: Any) -> None:
@@ -231,6 +231,24 @@ def test_the_input_of_the_environment_pod() -> None:
     assert content["services"][2]["initSQL"] == ["/etc/seatrial/init-sql"]
     checks = {item["name"]: next(iter(item["ready"])) for item in content["applications"]}
     assert checks == {"gateway": "tcp", "worker": "resolves", "clock": "resolves"}
+
+
+def test_more_than_a_variable_can_hold_is_refused() -> None:
+    topics = [{"name": f"topic-{number}", "config": {"retention.ms": "1" * 250}} for number in range(100)]
+    assert plan_of(run_spec(services={"kafka": {"topics": topics}}))
+    for topic in topics:
+        topic["config"] = {f"config.{number}": "1" * 250 for number in range(4)}
+    with pytest.raises(PlanError, match=r"environment pod .* takes \d+ characters, at most 98304 are allowed"):
+        plan_of(run_spec(services={"kafka": {"topics": topics}}))
+
+
+def test_without_sql_the_environment_pod_has_no_volume_to_wait_for() -> None:
+    def volumes(services: dict[str, Any]) -> list[str]:
+        _, pod = plan_of(run_spec(services=services)).environment
+        return [volume["name"] for volume in pod["spec"]["volumes"]]
+
+    assert volumes({"redis": {}, "postgres": {}}) == []
+    assert volumes({"postgres": {"initSQL": {"configMapRef": {"name": "tables"}}}}) == ["init-sql"]
 
 
 def test_only_the_environment_pod_gets_what_is_private() -> None:

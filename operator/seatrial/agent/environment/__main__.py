@@ -1,4 +1,4 @@
-"""`python -m seatrial.agent.environment [environment.json]`: the environment pod's process."""
+"""`python -m seatrial.agent.environment`: the environment pod's process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import signal
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from seatrial import __version__
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
     from seatrial.agent.environment.input import Environment
 
-INPUT = Path("/etc/seatrial/environment.json")
 RESOLVER_THREADS = 32
 """Name look-ups block a thread each, for seconds where DNS does not answer; the default of 6 would delay all others."""
 
@@ -50,7 +48,7 @@ def main() -> NoReturn:
     events = Events(redact)
     events.emit("started", version=__version__)
     try:
-        environment = read_environment(Path(sys.argv[1]) if len(sys.argv) > 1 else INPUT)
+        environment = read_environment(os.environ)
         listening = listen(environment.gate_port)
         asyncio.run(_serve(environment, events, redact, listening))
     except Exception as error:  # noqa: BLE001  # whatever it is, the operator has to be told

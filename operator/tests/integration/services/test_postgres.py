@@ -50,7 +50,7 @@ def run(postgres: Server, database: str, tmp_path: Path) -> Run:
         connection = {f"DATABASE_{key.upper()}": str(value) for key, value in address(postgres, database).items()}
         connection["DATABASE_NAME"] = connection.pop("DATABASE_DATABASE")
         connection["DATABASE_PASSWORD"] = password
-        with environment(tmp_path, services=[service], variables=connection, deadline=deadline) as agent:
+        with environment(services=[service], variables=connection, deadline=deadline) as agent:
             end = agent.until(*TERMINAL)
         assert password not in "".join(agent.lines)
         if end["t"] == "open":

@@ -18,7 +18,7 @@ def variables(server: Server) -> dict[str, str]:
 
 def test_redis_becomes_ready_while_it_is_waited_for(tmp_path: Path) -> None:
     port = free_port()
-    with environment(tmp_path, services=REDIS, variables=variables(Server(port, "redis-s3cret"))) as agent:
+    with environment(services=REDIS, variables=variables(Server(port, "redis-s3cret"))) as agent:
         waiting = agent.until("waiting")
         assert waiting["message"] == f"127.0.0.1:{port} refuses connections: nothing listens there yet"
         held = agent.ask_gate()
@@ -34,7 +34,7 @@ def test_redis_becomes_ready_while_it_is_waited_for(tmp_path: Path) -> None:
 def test_a_wrong_password_is_said_at_once_and_not_shown(tmp_path: Path) -> None:
     with redis_server(tmp_path) as server:
         wrong = Server(server.port, "wr0ng-s3cret")
-        with environment(tmp_path, services=REDIS, variables=variables(wrong)) as agent:
+        with environment(services=REDIS, variables=variables(wrong)) as agent:
             failed = agent.until(*TERMINAL)
             assert answer(agent.ask_gate()) == (503, failed["message"])
     assert (failed["t"], failed["name"], failed["reason"]) == ("failed", "redis", "ServiceNotReady")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -18,9 +18,6 @@ from seatrial.agent.environment.input import (
     read_environment,
     variable,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CONTRACT: dict[str, Any] = {
     "deadlineSeconds": 300,
@@ -39,10 +36,8 @@ CONTRACT: dict[str, Any] = {
 }
 
 
-def test_the_contract_is_understood(tmp_path: Path) -> None:
-    path = tmp_path / "environment.json"
-    path.write_text(json.dumps(CONTRACT))
-    assert read_environment(path) == Environment(
+def test_the_contract_is_understood() -> None:
+    assert read_environment({"SEATRIAL_ENVIRONMENT": json.dumps(CONTRACT)}) == Environment(
         deadline_seconds=300.0,
         gate_port=8377,
         services=(
@@ -78,18 +73,18 @@ def test_what_is_wrong_is_named(change: dict[str, Any], message: str) -> None:
         parse_environment(CONTRACT | change)
 
 
-def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot read .*/none\.json: No such file"):
-        read_environment(tmp_path / "none.json")
-    (tmp_path / "deep.json").write_text("[" * 100_000)
-    with pytest.raises(InputError, match=r"deep\.json is not JSON: "):
-        read_environment(tmp_path / "deep.json")
-    (tmp_path / "half.json").write_text('{"gatePort"')
-    with pytest.raises(InputError, match=r"half\.json is not JSON: "):
-        read_environment(tmp_path / "half.json")
+@pytest.mark.parametrize("text", ["", '{"gatePort"', "[" * 100_000], ids=["empty", "half", "deep"])
+def test_input_that_is_not_json_is_named(text: str) -> None:
+    with pytest.raises(InputError, match=r"^the variable SEATRIAL_ENVIRONMENT is not JSON: "):
+        read_environment({"SEATRIAL_ENVIRONMENT": text})
+
+
+def test_a_pod_without_input_is_told_so() -> None:
+    with pytest.raises(InputError, match=r"^the variable SEATRIAL_ENVIRONMENT is not set$"):
+        read_environment({})
 
 
 def test_a_missing_variable_is_named() -> None:
     assert variable({"A": "1"}, "A") == "1"
-    with pytest.raises(InputError, match="connection variable B is not set"):
+    with pytest.raises(InputError, match="the variable B is not set"):
         variable({"A": "1"}, "B")
