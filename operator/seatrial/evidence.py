@@ -30,6 +30,9 @@ MAX_TESTS = 100_000
 MAX_SERVICES = 16
 MAX_VOLUME = 64 << 20
 """Of the texts of one shard's records. A log of 8 MiB can unpack to gigabytes, and slices hold every record."""
+MAX_RUN_TESTS = 200_000
+MAX_RUN_VOLUME = 64 << 20
+"""Of all shards of a run together: what is known of them stays in the operator's memory until the verdict."""
 TEST_VOLUME, EVENT_VOLUME = 100, 1000
 """What a record takes beside its texts; few of those that are not tests share a slice."""
 KEPT_TEXTS = 1 << 20
@@ -53,6 +56,14 @@ class TestState:
     location: str = ""
 
 
+@dataclass(slots=True)
+class Room:
+    """What the shards of one run may still take, together."""
+
+    tests: int = MAX_RUN_TESTS
+    volume: int = MAX_RUN_VOLUME
+
+
 @dataclass
 class ShardEvidence:
     """All that is known of one shard from its own records."""
@@ -60,6 +71,8 @@ class ShardEvidence:
     suite: str
     shard: int
     pod_uid: str = ""
+    room: Room = field(default_factory=Room, compare=False, repr=False)
+    """Shared by all shards of the run."""
     sequence: int = 0
     """Number of the last record that was read; there is no gap before it."""
     lost: str = ""
@@ -125,12 +138,9 @@ class ShardEvidence:
         if sequence > self.sequence + 1:
             self.lose(f"records {self.sequence + 1} to {sequence - 1} are missing from the log")
         self.sequence = sequence
-        self._volume += _volume(record)
-        fits = self._volume <= MAX_VOLUME
-        if not fits:
-            self.lose(f"its records take more than {MAX_VOLUME >> 20} MiB: split the suite")
-            if not isinstance(record, End):
-                return False
+        fits = self._take_room(_volume(record))
+        if not fits and not isinstance(record, End):
+            return False
         match record:
             case Attempt():
                 self._fold_test(record)
@@ -161,6 +171,17 @@ class ShardEvidence:
                 pass
         return fits
 
+    def _take_room(self, volume: int) -> bool:
+        self._volume += volume
+        self.room.volume -= volume
+        if self._volume > MAX_VOLUME:
+            self.lose(f"its records take more than {MAX_VOLUME >> 20} MiB: split the suite")
+        elif self.room.volume < 0:
+            self.lose(f"the records of all suites take more than {MAX_RUN_VOLUME >> 20} MiB: split the run")
+        else:
+            return True
+        return False
+
     def lose(self, why: str) -> None:
         """Note that the records are not complete. The first reason counts."""
         self.lost = self.lost or why
@@ -186,9 +207,14 @@ class ShardEvidence:
     def _fold_test(self, record: Attempt) -> None:
         test_id = self._current_id(record.id)
         known = self.tests.get(test_id)
-        if known is None and len(self.tests) >= MAX_TESTS:
-            self.lose(f"there are more than {MAX_TESTS} tests in one shard: split the suite")
-            return
+        if known is None:
+            if len(self.tests) >= MAX_TESTS:
+                self.lose(f"there are more than {MAX_TESTS} tests in one shard: split the suite")
+                return
+            if not self.room.tests:
+                self.lose(f"there are more than {MAX_RUN_TESTS} tests in all suites: split the run")
+                return
+            self.room.tests -= 1
         outcome = Outcome(record.outcome)
         failed_before = known is not None and known.outcome in FAILING
         told = outcome in FAILING and self._kept_texts < KEPT_TEXTS  # the others' texts are in the slices

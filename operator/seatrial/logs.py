@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.environment import EnvironmentState, fold_environment
 from seatrial.errors import ClusterError, ConflictError, UnavailableError
-from seatrial.evidence import ShardEvidence
+from seatrial.evidence import Room, ShardEvidence
 from seatrial.follow import Followers, LogKey
 from seatrial.lines import RecordError, decode
 from seatrial.naming import ENVIRONMENT, RELAY_CONTAINER, RunId
@@ -43,6 +43,7 @@ class RunLogs:
         self._run = run
         self._cluster = cluster
         self._wake = wake
+        self._room = Room()
         self._writers: dict[tuple[str, int], SliceWriter] = {}
         self._keys: dict[tuple[str, int], LogKey] = {}
         """Where each shard's records come from."""
@@ -52,7 +53,8 @@ class RunLogs:
 
     async def restore(self) -> None:
         """Take up what an operator before this one has written."""
-        self.shards, self._writers = restore(self._run, await self._cluster.list_slices(self._run))
+        self._room = Room()
+        self.shards, self._writers = restore(self._run, await self._cluster.list_slices(self._run), self._room)
 
     async def close(self) -> None:
         if self._timer is not None:
@@ -82,7 +84,8 @@ class RunLogs:
             self._followers.mark_ended(key)
         if not pod.relay_speaks and not pod.terminated:
             return
-        shard = self.shards.setdefault((pod.role, pod.shard), ShardEvidence(pod.role, pod.shard, pod.uid))
+        fresh = ShardEvidence(pod.role, pod.shard, pod.uid, self._room)
+        shard = self.shards.setdefault((pod.role, pod.shard), fresh)
         shard.pod_uid = shard.pod_uid or pod.uid
         if shard.pod_uid != pod.uid:
             shard.lose("a second pod ran the same shard")

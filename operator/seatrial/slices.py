@@ -16,7 +16,7 @@ from seatrial.api.results import (
     TestResultSliceSpec,
 )
 from seatrial.api.status import Outcome
-from seatrial.evidence import ShardEvidence
+from seatrial.evidence import Room, ShardEvidence
 from seatrial.naming import RUN_UID_LABEL, RunId, run_labels, slice_name
 from seatrial.records import (
     ID_BYTES,
@@ -166,18 +166,20 @@ def _as_event(record: Record) -> str:
 
 
 def restore(
-    run: RunId, slices: Iterable[Object]
+    run: RunId, slices: Iterable[Object], room: Room | None = None
 ) -> tuple[dict[tuple[str, int], ShardEvidence], dict[tuple[str, int], SliceWriter]]:
     """Rebuild what was known from the slices of a run, and writers that go on where they end.
 
-    Slices are written side by side, so that one may be missing: what comes after it is read from the log again.
+    `room` is what all shards may take. Slices are written side by side, so that one may be missing: what comes after it
+    is read from the log again.
     """
+    room = room or Room()
     evidence: dict[tuple[str, int], ShardEvidence] = {}
     writers: dict[tuple[str, int], SliceWriter] = {}
     mine = [found for item in slices if (found := _read(run, item)) is not None]
     for number, spec in sorted(mine, key=lambda pair: pair[0]):
         key = (spec.suite, spec.shard)
-        shard = evidence.setdefault(key, ShardEvidence(*key))
+        shard = evidence.setdefault(key, ShardEvidence(*key, room=room))
         shard.pod_uid = spec.pod_uid
         first, last = spec.first_sequence, spec.last_sequence
         records = _records(spec)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from seatrial import evidence as module
-from seatrial.evidence import ShardEvidence
-from seatrial.records import OUTCOMES, Attempt
+from seatrial.evidence import Room, ShardEvidence
+from seatrial.records import OUTCOMES, Attempt, End
 from seatrial.slices import SliceWriter
 from tests.builders import RUN
 
@@ -63,3 +63,24 @@ def test_what_a_shard_holds_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stored < 600
     assert evidence.lost
     assert sum(len(test.id) + len(test.message) for test in evidence.tests.values()) <= 600_000
+
+
+def test_what_all_shards_hold_together_is_bounded() -> None:
+    room = Room(tests=1000)
+    shards = [ShardEvidence("core", index, POD, room) for index in range(4)]
+    for number in range(1, 401):
+        for shard in shards:
+            shard.fold(number, Attempt(f"t{number}", "passed"))
+    assert sum(len(shard.tests) for shard in shards) == 1000
+    assert {shard.lost for shard in shards} == {"there are more than 200000 tests in all suites: split the run"}
+
+
+def test_the_end_is_known_of_a_run_that_is_too_big() -> None:
+    room = Room(volume=10_000)
+    shards = [ShardEvidence("core", index, POD, room) for index in range(2)]
+    taken = sum(shard.fold(number, Attempt("a" * 900, "passed")) for number in range(1, 21) for shard in shards)
+    assert taken == 10
+    for shard in shards:
+        shard.fold(shard.sequence + 1, End(at=1.0, rc=0))
+        assert shard.end is not None
+        assert shard.lost == "the records of all suites take more than 64 MiB: split the run"
