@@ -137,7 +137,9 @@ class TestEveryPlan:
         plan = read_case(case)
         keys = {"connection": set(plan.connection["stringData"])}
         copied = {(item.kind, item.target) for item in plan.copies}
-        made = {item["metadata"]["name"] for item in plan.isolation if item["kind"] == "ConfigMap"}
+        config_maps = [item for item in plan.isolation if item["kind"] == "ConfigMap"]
+        made = {item["metadata"]["name"] for item in config_maps}
+        keys |= {item["metadata"]["name"]: set(item["data"]) for item in config_maps}
         for spec in pod_specs(plan).values():
             for volume in spec.get("volumes") or ():
                 if "configMap" in volume:
