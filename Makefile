@@ -14,8 +14,6 @@ NAMESPACE ?= seatrial-system
 SOURCES := operator suites hack images bench
 TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/position-manager/position_manager hack images bench
 PYTEST := $(BIN)/pytest -q
-# What of the faults fits into a minute: two operators at once, one that was stopped, rolling updates, forty runs.
-FAULTS_SHORT := operator/tests/faults/test_operators.py operator/tests/scale
 TEST_LOG := .cluster/tests.log
 OR_NODE := $(if $(filter kind,$(CLUSTER)),, or node)
 KUBECTL = $$($(PYTHON) -m hack.cluster path kubectl)
@@ -33,7 +31,7 @@ test: lint type contract crd-check install ## Run every test, from lint to end t
 	@rm -f $(TEST_LOG)
 	@$(PYTEST) -n 3 -m "not disruptive and not faults and not node" | tee -a $(TEST_LOG)
 	@$(PYTEST) -m "disruptive$(OR_NODE)" | tee -a $(TEST_LOG)
-	@$(PYTEST) -m faults $(FAULTS_SHORT) | tee -a $(TEST_LOG)
+	@$(PYTEST) -m faults | tee -a $(TEST_LOG)
 	@grep -E '^[0-9]+ passed' $(TEST_LOG)
 
 ##@ Checks without a cluster
