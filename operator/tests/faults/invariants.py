@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 
 STATUS_LIMIT_BYTES = 100 * 1024
-ORDER = {"": 0, "Pending": 1, "Queued": 1, "Provisioning": 2, "Running": 3, "Collecting": 3}
-"""Phases, as they may follow each other; those of a verdict come last and are never left. Collecting is what Running is
-called while no pod of a suite is seen to run, which a view that is late can take back."""
+ORDER = {"": 0, "Pending": 1, "Queued": 1, "Provisioning": 2, "Running": 3, "Collecting": 4}
+"""Phases, as they may follow each other; those of a verdict come last and are never left."""
 COUNTS = ("total", "passed", "failed", "errors", "skipped", "xfailed", "xpassed")
 _DRAWN = re.compile(r"[0-9a-f]{48}")
 """A credential as the operator draws it."""
