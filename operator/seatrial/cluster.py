@@ -39,6 +39,9 @@ class Cluster(Protocol):
         Raises ConflictError when it has another.
         """
 
+    async def touch_run(self, run: RunId) -> None:
+        """Change an annotation of the TestRun, if it is still there, so that watches tell of it again."""
+
     async def read_environment(self, namespace: str) -> tuple[Object | None, list[Object], list[Object]]:
         """A run's namespace, pods and Jobs as they are now, while watches may lag behind."""
 

@@ -20,11 +20,12 @@ from prometheus_client import start_http_server
 from seatrial import metrics
 from seatrial.api import GROUP, VERSION
 from seatrial.kube import KubernetesCluster
-from seatrial.naming import FINALIZER, RUN_UID_LABEL, finalizer_of, is_environment_of, selector_of
+from seatrial.naming import FINALIZER, RUN_UID_LABEL, RunId, finalizer_of, is_environment_of, selector_of
 from seatrial.reconcile import Run, Tools, acknowledge, adopt
 from seatrial.settings import load_settings
 from seatrial.slots import Slots
 from seatrial.sweep import sweep_forever
+from seatrial.unsettled import Unsettled, touch_forever
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -55,6 +56,7 @@ class Operator:
     runs: dict[str, Run] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     """Runs whose environment was deleted and whose TestRun is about to go."""
+    unsettled: Unsettled = field(default_factory=Unsettled)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def looks_after(self, namespace: str | None) -> bool:
@@ -163,7 +165,10 @@ async def startup(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
     for run in await cluster.list_unfinished_runs():
         if memo.operator.looks_after(run["metadata"]["namespace"]):
             adopt(run, tools.slots)
-    memo.operator.tasks.append(asyncio.create_task(sweep_forever(cluster, tools.slots.retain), name="sweep"))
+    memo.operator.tasks += [
+        asyncio.create_task(sweep_forever(cluster, tools.slots.retain), name="sweep"),
+        asyncio.create_task(touch_forever(cluster, memo.operator.unsettled), name="touch"),
+    ]
     metrics.RUNS_ACTIVE.set_function(lambda: tools.slots.active)
     metrics.RUNS_QUEUED.set_function(lambda: tools.slots.waiting)
     if port := os.environ.get(METRICS_VARIABLE):
@@ -228,6 +233,9 @@ async def wake_by_testrun(  # noqa: PLR0917  (kopf calls it by keywords)
     if not operator.looks_after(namespace):
         return
     operator.wake(uid)
+    run_id = RunId(str(body.metadata.name), str(namespace), uid)
+    settled = type == "DELETED" or _is_settled(body, finalizer_of(operator.tools.settings.namespaces))
+    operator.unsettled.observe(run_id, settled=settled, now=time.monotonic())
     if type != "DELETED" and _is_abandoned(body.meta, finalizer_of(operator.tools.settings.namespaces)):
         await Run(_plain(body), operator.tools).delete()
         operator.deleted.add(uid)
@@ -246,6 +254,12 @@ def _is_abandoned(meta: Mapping[str, Any], own: str) -> bool:
     finalizers = meta.get("finalizers") or ()
     ours = any(name.startswith(FINALIZER) for name in finalizers)
     return "deletionTimestamp" in meta and own not in finalizers and ours
+
+
+def _is_settled(body: kopf.Body, own: str) -> bool:
+    """Whether a run that has work has this operator's finalizer, and one that is being deleted has it no more."""
+    there = own in (body.meta.get("finalizers") or ())
+    return not there if "deletionTimestamp" in body.meta else there or _is_over(body.status)
 
 
 def _is_over(status: Mapping[str, Any]) -> bool:

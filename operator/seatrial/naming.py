@@ -22,6 +22,8 @@ COMPONENT_LABEL = f"{GROUP}/component"
 NAME_LABEL = f"{GROUP}/name"
 RUN_ANNOTATION = f"{GROUP}/run"
 RUN_NAMESPACE_ANNOTATION = f"{GROUP}/run-namespace"
+TOUCHED_ANNOTATION = f"{GROUP}/touched-at"
+"""Nobody reads it: a change is made to be seen by watches."""
 RUN_UID_ANNOTATION = f"{GROUP}/run-uid"
 SHARD_LABEL = "batch.kubernetes.io/job-completion-index"
 

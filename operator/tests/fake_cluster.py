@@ -209,6 +209,9 @@ class FakeCluster:
     async def read_run(self, run: RunId) -> Object:
         return await self.read("TestRun", run.namespace, run.name)
 
+    async def touch_run(self, run: RunId) -> None:
+        await self._write(Write("touch", str(run)), lambda: None)
+
     async def read_environment(self, namespace: str) -> tuple[Object | None, list[Object], list[Object]]:
         await asyncio.sleep(0)
         pods, jobs = ([copy.deepcopy(item) for item in self.in_namespace(kind, namespace)] for kind in ("Pod", "Job"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 from seatrial.api import API_VERSION, GROUP
@@ -11,7 +12,16 @@ from seatrial.api.status import Phase
 from seatrial.errors import AlreadyExistsError, NotFoundError
 from seatrial.kube.paths import NAMESPACES, TESTRUNS, collection, collection_of, ours
 from seatrial.kube.requests import APPLY_PATCH, MERGE_PATCH, METADATA_ONLY, Requests, connect
-from seatrial.naming import COMPONENT_LABEL, FIELD_MANAGER, MANAGED_BY_LABEL, MANAGER, RUN_UID_LABEL, RunId, event_name
+from seatrial.naming import (
+    COMPONENT_LABEL,
+    FIELD_MANAGER,
+    MANAGED_BY_LABEL,
+    MANAGER,
+    RUN_UID_LABEL,
+    TOUCHED_ANNOTATION,
+    RunId,
+    event_name,
+)
 from seatrial.records import clip
 
 if TYPE_CHECKING:
@@ -61,6 +71,13 @@ class KubernetesCluster:
 
     async def read_run(self, run: RunId) -> Object:
         return await self._calls.call("GET", f"{ours('TestRun', run.namespace)}/{run.name}")
+
+    async def touch_run(self, run: RunId) -> None:
+        annotations = {TOUCHED_ANNOTATION: str(time.time())}
+        body = {"metadata": {"uid": run.uid, "annotations": annotations}}
+        path = f"{ours('TestRun', run.namespace)}/{run.name}"
+        with contextlib.suppress(NotFoundError):
+            await self._calls.call("PATCH", path, query=_AS_OURS, body=body, content_type=MERGE_PATCH)
 
     async def read_environment(self, namespace: str) -> tuple[Object | None, list[Object], list[Object]]:
         there, pods, jobs = await asyncio.gather(

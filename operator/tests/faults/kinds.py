@@ -72,12 +72,13 @@ class Kind:
 
 PASSES = Kind("passes", "Passed")
 FAILS = Kind("fails", "Failed", {"core": Script(tests=TESTS, fail=frozenset({1, 4})), "extra": Script(tests=2)})
+# Late enough for an operator that was killed to be back, and for three tests to be told.
 BREAKS = Kind(
     "service dies",
     "Error",
     {"core": Script(tests=TESTS, hang_after=STARTED)},
     shards={},
-    scripts={"service/redis": Script.model_validate({"exit": {"code": 137, "reason": "OOMKilled", "seconds": 1.0}})},
+    scripts={"service/redis": Script.model_validate({"exit": {"code": 137, "reason": "OOMKilled", "seconds": 6.0}})},
     reason="ServiceFailed",
 )
 CANCELLED = Kind(
