@@ -11,7 +11,7 @@ from seatrial.verdict import State
 
 if TYPE_CHECKING:
     from seatrial.cluster import Cluster
-    from seatrial.decide import Decision
+    from seatrial.decide import Decision, Past
     from seatrial.naming import RunId
     from seatrial.observe import PodView, Snapshot
     from seatrial.plan import Plan
@@ -62,8 +62,21 @@ class Inquiry:
 
 
 def is_doubtful(decision: Decision) -> bool:
-    """Whether a decision is an Error that rests on what is seen of pods and Jobs, not on a suite's own records."""
+    """Whether a decision is an Error of the run that does not come from its suites."""
     return decision.verdict is not None and decision.verdict.state is State.ERROR and not decision.complete
+
+
+def suites_in_doubt(decision: Decision, past: Past) -> frozenset[str]:
+    """The suites that this decision ends with an Error: once that is in the status nothing changes it any more.
+
+    It may rest on what a watch shows of pods and Jobs, as long as others go on as well as at the end of the run.
+    """
+    return frozenset(
+        name
+        for name, suite in decision.suites.items()
+        if suite.judgement.state is State.ERROR
+        and not (name in past.suites and past.suites[name].judgement.state.ended)
+    )
 
 
 def _lacks_pods(plan: Plan, snapshot: Snapshot, applications_at: float | None, now: float) -> bool:

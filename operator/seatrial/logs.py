@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from seatrial.environment import EnvironmentState, fold_environment
@@ -16,7 +17,7 @@ from seatrial.records import Collected, End, Finish, JunitError
 from seatrial.slices import SliceWriter, restore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from seatrial.cluster import Cluster
     from seatrial.observe import PodView
@@ -47,6 +48,7 @@ class RunLogs:
         self._writers: dict[tuple[str, int], SliceWriter] = {}
         self._keys: dict[tuple[str, int], LogKey] = {}
         """Where each shard's records come from."""
+        self._environment_key: LogKey | None = None
         self._followers = Followers(cluster)
         self._flushed_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -75,6 +77,7 @@ class RunLogs:
         for pod in pods:
             if pod.component == ENVIRONMENT and pod.container_runs(ENVIRONMENT):
                 key = LogKey(namespace, pod.name, pod.uid, ENVIRONMENT)
+                self._environment_key = key
                 self._followers.follow(key, self._on_environment_line, self._wake.set)
             elif pod.component == "suite":
                 self._follow_suite(LogKey(namespace, pod.name, pod.uid, RELAY_CONTAINER), pod)
@@ -101,28 +104,33 @@ class RunLogs:
 
         self._followers.follow(key, on_line, on_end, lambda: shard.end is not None)
 
-    async def catch_up(self) -> bool:
-        """Read what logs that have not come to their end hold at this moment. Returns whether that was news.
+    async def catch_up(self, suites: Collection[str]) -> bool:
+        """Read what logs hold at this moment that have not come to their end. Returns whether that was news.
 
-        Whoever has only begun to follow (after a restart), or whose connection hangs, does not know it yet. Nothing is
-        raised: what cannot be read in time is not waited for.
+        The logs are those of the suites that are named, and the environment's. Whoever has only begun to follow (after
+        a restart), or whose connection hangs, does not know it yet. Nothing is raised: what cannot be read in time is
+        not waited for.
         """
-        behind = [shard for shard in self.shards.values() if shard.end is None and not shard.drained]
-        before = [shard.sequence for shard in behind]
+        behind = [shard for shard in self.shards.values() if shard.suite in suites and not (shard.end or shard.drained)]
+        before = self.environment, [shard.sequence for shard in behind]
+        reads = [
+            self._read_up_to_now(key, partial(self._on_relay_line, shard))
+            for shard in behind
+            if (key := self._keys.get((shard.suite, shard.shard))) is not None
+        ]
+        if self._environment_key is not None and not (before[0].is_open or before[0].failed_reason):
+            reads.append(self._read_up_to_now(self._environment_key, self._on_environment_line))
         try:
             async with asyncio.timeout(CATCH_UP_SECONDS):
-                await asyncio.gather(*(self._read_up_to_now(shard) for shard in behind))
+                await asyncio.gather(*reads)
         except TimeoutError:
             logger.warning("%s: not all logs could be read within %g s", self._run, CATCH_UP_SECONDS)
-        return before != [shard.sequence for shard in behind]
+        return before != (self.environment, [shard.sequence for shard in behind])
 
-    async def _read_up_to_now(self, shard: ShardEvidence) -> None:
-        key = self._keys.get((shard.suite, shard.shard))
-        if key is None:
-            return
+    async def _read_up_to_now(self, key: LogKey, on_line: Callable[[bytes], None]) -> None:
         try:
             async for line in self._cluster.read_log(key.namespace, key.pod, key.container):
-                self._on_relay_line(shard, line)
+                on_line(line)
         except ClusterError as error:
             logger.debug("log of %s/%s: %s", key.namespace, key.pod, error)
 

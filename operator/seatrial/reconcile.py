@@ -16,7 +16,7 @@ from seatrial.cleanup import LOOK_AGAIN_SECONDS, CleanUp
 from seatrial.conditions import TRUE
 from seatrial.decide import APPLICATIONS, NAMESPACE, Decision, Orders, decide
 from seatrial.errors import ClusterError, SpecError
-from seatrial.inquire import Inquiry, is_doubtful
+from seatrial.inquire import Inquiry, is_doubtful, suites_in_doubt
 from seatrial.logs import RunLogs
 from seatrial.naming import RunId, finalizer_of, run_namespace
 from seatrial.observe import Snapshot, view_jobs, view_pods
@@ -172,7 +172,8 @@ class Run:
     async def _decide(self, plan: Plan, past: Past, orders: Orders, now: float) -> tuple[Snapshot, Decision]:
         snapshot = self._observe(plan, past, await self._verify(plan, past, now))
         decision = decide(plan, snapshot, past, orders, now)
-        if is_doubtful(decision) and past.started_at is not None:
+        doubtful = is_doubtful(decision) or suites_in_doubt(decision, past)
+        if doubtful and past.started_at is not None:
             # A watch may lag behind: nobody is told that a pod is gone before the API server itself says so.
             seen = await self._tools.cluster.read_environment(plan.namespace_name)
             snapshot = self._observe(plan, past, seen)
@@ -180,7 +181,9 @@ class Run:
         if await self._inquiry.ask(plan, snapshot, decision, self._applied.get(APPLICATIONS), now):
             snapshot = replace(snapshot, tails=dict(self._inquiry.tails), events=dict(self._inquiry.refusals))
             decision = decide(plan, snapshot, past, orders, now)
-        if decision.verdict is not None and await self._logs.catch_up():
+        ending = set(decision.suites) if decision.verdict is not None else suites_in_doubt(decision, past)
+        if ending and await self._logs.catch_up(ending):
+            snapshot = replace(snapshot, environment=self._logs.environment)
             decision = decide(plan, snapshot, past, orders, now)
         return snapshot, decision
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hack.kubelet import Script
 
-from .kinds import Kind
+from .kinds import STARTED, Kind
 
 HOG = {"resources": {"requests": {"cpu": "20000"}}}
 """More than all nodes have, and less than the quota."""
@@ -39,20 +39,13 @@ def environment(name: str, reason: str, message: str) -> dict[str, Any]:
     return {"scripts": {"environment/environment": script(failed=failed)}}
 
 
-HANGS = {"tests": 5, "hangAfter": 2}
-DIES = {"code": 1, "reason": "Error", "seconds": 1.0}
+HANGS = {"tests": 5, "hangAfter": STARTED}
 TOTAL = {"timeouts": {"provision": "15s", "total": "15s"}}
 PROVISION = {"timeouts": {"provision": "8s"}}
 
 ENDS = (
-    end("15-service-killed", "Error", "ServiceFailed", core=HANGS, **service(exit=DIES | {"reason": "OOMKilled"})),
-    end(
-        "15-application-crashes",
-        "Error",
-        "ApplicationFailed",
-        core=HANGS,
-        scripts={"application/app": script(exit=DIES)},
-    ),
+    end("15-service-killed", "Error", "ServiceFailed", core=HANGS, dies=("service", "redis")),
+    end("15-application-crashes", "Error", "ApplicationFailed", core=HANGS, dies=("application", "app")),
     end(
         "17-service-image",
         "Error",

@@ -41,13 +41,15 @@ class Kind:
     """A change of the spec half way."""
     delete: bool = False
     """Deleted half way."""
+    dies: tuple[str, str] | None = None
+    """Component and name of the pod that the kernel kills half way."""
     reason: str = ""
     early: bool = False
     """Ends when the culprit is seen, so that it is chance how far the rest has come."""
 
     @property
     def interferes(self) -> bool:
-        return self.delete or self.change is not None
+        return self.delete or self.change is not None or self.dies is not None
 
     def body(self) -> Object:
         """The spec."""
@@ -72,13 +74,12 @@ class Kind:
 
 PASSES = Kind("passes", "Passed")
 FAILS = Kind("fails", "Failed", {"core": Script(tests=TESTS, fail=frozenset({1, 4})), "extra": Script(tests=2)})
-# Late enough for an operator that was killed to be back, and for three tests to be told.
 BREAKS = Kind(
     "service dies",
     "Error",
     {"core": Script(tests=TESTS, hang_after=STARTED)},
-    shards={},
-    scripts={"service/redis": Script.model_validate({"exit": {"code": 137, "reason": "OOMKilled", "seconds": 6.0}})},
+    {},
+    dies=("service", "redis"),
     reason="ServiceFailed",
 )
 CANCELLED = Kind(

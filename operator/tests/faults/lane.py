@@ -128,6 +128,7 @@ class Lane:
             return await self.recorder.until(f"{self.namespace}/{self.run(uid).name}: {what}", probe, seconds)
         except AssertionError as error:
             status = {key: self.status(uid).get(key) for key in ("phase", "reason", "message", "passed", "timings")}
+            status |= {"EnvironmentCleaned": self.condition(uid, "EnvironmentCleaned"), "left": self.left(uid)}
             calls = "\n".join(str(record) for record in self.proxy.records[-20:])
             said = f"status: {status}\nlast requests:\n{calls}\noperator:\n{self.operator.log()}"
             raise AssertionError(f"{error}\n{said}") from None
@@ -159,12 +160,12 @@ class Lane:
     async def until_gone(self, uid: str, seconds: float = GONE_SECONDS) -> Story:
         """Wait for the end of a TestRun that is deleted, and of everything that belonged to it; its story."""
 
-        def left() -> list[str]:
-            objects = [str(seen) for seen in self.recorder.objects(uid) if not seen.deleted]
-            return objects if self.run(uid).deleted else [str(self.run(uid)), *objects]
-
-        await self.until(uid, f"it is gone; left: {left()}", lambda: not left(), seconds)
+        await self.until(uid, "it is gone", lambda: self.run(uid).deleted and not self.left(uid), seconds)
         return Story(self.recorder, uid)
+
+    def left(self, uid: str) -> list[str]:
+        """What there is of a run beside the TestRun."""
+        return [str(seen) for seen in self.recorder.objects(uid) if not seen.deleted]
 
     def environment_gone(self, uid: str) -> bool:
         """Whether nothing of a run is left but its results."""

@@ -106,7 +106,9 @@ class Recorder:
                 while not (answer := probe()):
                     await self._changed.wait()
         except TimeoutError:
-            raise AssertionError(f"{what}: not so after {seconds:g} s; last seen: {answer!r}") from None
+            dead = [f"; the record has ended: {task.exception()!r}" for task in self._tasks if task.done()]
+            said = f"{what}: not so after {seconds:g} s; last seen: {answer!r}{''.join(dead)}"
+            raise AssertionError(said) from None
         return answer
 
     async def _watch(self, kind: str, path: str, selector: str, version: str) -> None:

@@ -138,6 +138,8 @@ def namespace_deleted(phase: str) -> Scenario:
             await lane.ready()
             uid = await lane.submit(kinds.SLOW)
             await lane.until_phase(uid, phase)
+            # The run is claimed before its namespace is there.
+            await lane.until(uid, "the namespace is there", lambda: lane.recorder.objects(uid, "Namespace"))
             await lane.api.delete(f"/api/v1/namespaces/{lane.environment(uid)}")
             status = await lane.until_over(uid)
             story = await _end(lane, uid)

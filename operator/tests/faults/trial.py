@@ -72,14 +72,21 @@ async def follow(lane: Lane, kind: Kind, uid: str) -> None:
         if kind.delete:
             await lane.delete(uid)
             return
-        assert await lane.change(uid, **(kind.change or {})) == 200, "the change was refused"
+        if kind.dies is not None:
+            pod = await lane.node.pod_of(lane.environment(uid), *kind.dies)
+            await pod.end(pod.main, 137, "OOMKilled")
+        if kind.change is not None:
+            assert await lane.change(uid, **kind.change) == 200, "the change was refused"
     await lane.until_over(uid)
 
 
 def half_way(lane: Lane, uid: str) -> bool:
-    """Whether the first tests have ended, or the run has."""
+    """Whether all is written that is to be written before somebody interferes, or the run has ended."""
     status = lane.status(uid)
-    return (status.get("summary") or {}).get("passed", 0) >= STARTED or status.get("phase") in TERMINAL_PHASES
+    counted = (status.get("summary") or {}).get("passed", 0) >= STARTED
+    kept = sum(len(seen.last["spec"].get("tests") or ()) for seen in lane.recorder.objects(uid, "TestResultSlice"))
+    is_open = bool((status.get("timings") or {}).get("environmentReady"))
+    return (counted and kept >= STARTED and is_open) or status.get("phase") in TERMINAL_PHASES
 
 
 async def attempt(lane: Lane, kind: Kind, *faults: Fault, beside: Beside | None = None) -> Trial:

@@ -293,16 +293,16 @@ class TestCatchingUp:
         memory.tell(passed("a"), passed("b"))
         memory.follow(suite_pod())
         assert memory.shard.finals == 0
-        assert await memory.logs.catch_up()
+        assert await memory.logs.catch_up({"core"})
         assert memory.shard.finals == 2
-        assert not await memory.logs.catch_up()
+        assert not await memory.logs.catch_up({"core"})
 
     async def test_what_is_read_twice_counts_once(self, memory: Memory) -> None:
         memory.tell(passed("a"), passed("b"))
         memory.follow(suite_pod())
         await memory.until(lambda: memory.shard.finals == 2)
         memory.tell(passed("c"))
-        await memory.logs.catch_up()
+        await memory.logs.catch_up({"core"})
         memory.tell(*whole(passed("d")))
         await memory.until(lambda: memory.shard.end is not None)
         assert (memory.shard.finals, memory.shard.lost) == (4, "")
@@ -314,13 +314,22 @@ class TestCatchingUp:
         memory.tell(passed("a"))
         memory.relay.is_stuck = True
         memory.follow(suite_pod())
-        assert not await memory.logs.catch_up()
+        assert not await memory.logs.catch_up({"core"})
         assert "not all logs could be read within 0.05 s" in caplog.text
+
+    async def test_so_is_what_the_environment_has_said(self, memory: Memory) -> None:
+        """A suite can have ended before anybody has read that the gate was open."""
+        memory.environment.write(event_line("started", T0), event_line("open", T0))
+        memory.follow(environment_pod())
+        assert await memory.logs.catch_up({"core"})
+        assert memory.logs.environment.is_open
+        memory.environment.is_stuck = True
+        assert not await memory.logs.catch_up({"core"})
 
     async def test_a_log_that_is_gone_holds_nothing(self, memory: Memory) -> None:
         memory.cluster.logs.clear()
         memory.follow(suite_pod())
-        assert not await memory.logs.catch_up()
+        assert not await memory.logs.catch_up({"core"})
 
 
 async def test_closing_leaves_nothing_behind(memory: Memory) -> None:

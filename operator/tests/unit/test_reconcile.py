@@ -47,7 +47,7 @@ from tests.fake_cluster import FakeCluster, Killed, Write
 from tests.simulation import Clock, Simulation
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
 Object = dict[str, Any]
 
@@ -837,24 +837,48 @@ class TestLaggingWatches:
     """What is seen may be old; an Error is told only of what the API server itself says."""
 
     @pytest.mark.parametrize("kind", ["pods", "jobs", "namespace"])
-    async def test_what_is_not_seen_is_not_gone(
-        self, sim: Simulation, kind: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_what_is_not_seen_is_not_gone(self, sim: Simulation, kind: str) -> None:
         sim.node.told["core", 0] = 3
         sim.start(sim.add(run_spec(services={"redis": {}})))
         await sim.until("Running")
-        await sim.stop()
         blind = {"pods": lambda _: [], "jobs": lambda _: [], "namespace": lambda _: None}
-        for name in {"pods", kind} if kind == "jobs" else {kind}:
-            monkeypatch.setattr(sim.cluster, name, blind[name])
-        sim.start()
-        await sim.cluster.until(lambda: sim.runs[RUN]._logs.shards != {}, "the logs are followed")
-        sim.wake()
-        monkeypatch.undo()
-        monkeypatch.setattr(reconcile, "time", sim.clock)
-        monkeypatch.setattr(report, "time", sim.clock)
+        names = {"pods", kind} if kind == "jobs" else {kind}
+        await self.restart(sim, {name: blind[name] for name in names})
         sim.node.tell("core", 9)
         assert (await sim.until_over())["phase"] == "Passed"
+
+    @pytest.mark.parametrize("others", [(), ("slow",)], ids=["alone", "beside-another"])
+    async def test_a_suite_that_is_not_seen_is_not_gone(self, sim: Simulation, others: tuple[str, ...]) -> None:
+        """Neither when its end would be that of the run, nor as long as another one goes on."""
+        for name in ("core", *others):
+            sim.node.told[name, 0] = 2
+        suites = [suite_spec(name) for name in ("core", *others)]
+        sim.start(sim.add(run_spec(suites=suites, parallelism=2)))
+        await sim.until("Running")
+        sim.advance(2)
+        await sim.cluster.until(
+            lambda: {item["state"] for item in sim.cluster.status(RUN)["suites"]} == {"Running"}, "all suites run"
+        )
+        unseen = ("suite-core", "suite-core-0")
+
+        def seen(read: Callable[[str], list[Object]]) -> Callable[[str], list[Object]]:
+            return lambda uid: [item for item in read(uid) if item["metadata"]["name"] not in unseen]
+
+        await self.restart(sim, {name: seen(getattr(sim.cluster, name)) for name in ("pods", "jobs")})
+        for name in ("core", *others):
+            sim.node.tell(name, 9)
+        assert (await sim.until_over())["phase"] == "Passed"
+
+    async def restart(self, sim: Simulation, lagging: Mapping[str, Callable[[str], object]]) -> None:
+        """Another operator takes over, whose watches lag behind until it has had its first pass."""
+        await sim.stop()
+        with pytest.MonkeyPatch.context() as patch:
+            for name, read in lagging.items():
+                patch.setattr(sim.cluster, name, read)
+            sim.start()
+            await sim.cluster.until(lambda: bool(sim.runs[RUN]._logs._keys), "the logs are followed")
+            sim.wake()
+            await asyncio.sleep(0)
 
 
 async def test_a_suspended_run_starts_nothing_until_it_may(sim: Simulation) -> None:
