@@ -104,8 +104,9 @@ def test_a_quota_of_the_administrator(name: str, tenant: Tenant) -> None:
     }
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump(quota))
     eventually("the quota is enforced", lambda: _enforced("cluster", namespace))
-    go = ("python3", "-c", "open('/tmp/go', 'w')")
-    kubectl("exec", "job/suite-first", "-n", namespace, "-c", "suite", "--", *go)
+    go = ("python3", "-c", "open('/tmp/go', 'w'); print('told')")
+    tell = ("exec", "job/suite-first", "-n", namespace, "-c", "suite", "--", *go)
+    eventually("the suite's container runs and is told to go on", lambda: kubectl(*tell, check=False))
     expect(tenant, "quota", end)
 
 
