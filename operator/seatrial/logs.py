@@ -174,9 +174,10 @@ class RunLogs:
         keys = [(suite.name, index) for suite in plan.suites for index in range(suite.shards)]
         return all((shard := self.shards.get(key)) is not None and (shard.end or shard.drained) for key in keys)
 
-    def flush_due(self, now: float) -> bool:
-        """Whether growing slices are to be written now."""
-        return now - self._flushed_at >= FLUSH_SECONDS and any(writer.dirty for writer in self._writers.values())
+    @property
+    def flush_at(self) -> float | None:
+        """When growing slices are to be written; None when there is nothing to write."""
+        return self._flushed_at + FLUSH_SECONDS if any(writer.dirty for writer in self._writers.values()) else None
 
     async def flush(self, now: float) -> None:
         """Write what is not yet in slices. Raises UnavailableError when that is to be repeated.

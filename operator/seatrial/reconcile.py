@@ -163,10 +163,10 @@ class Run:
         if decision.verdict is not None:
             await self._finish(plan, status, decision)
             return 0.0
-        if self._logs.flush_due(now):
+        if (flush_at := self._logs.flush_at) is not None and flush_at <= now:
             await self._logs.flush(now)
         due = await self._reporter.progress(status, now)
-        times = [time for time in (due, decision.wake_at) if time is not None]
+        times = [time for time in (due, decision.wake_at, self._logs.flush_at) if time is not None]
         return max(0.01, min([LOOK_AGAIN_SECONDS, *(time - now for time in times)]))
 
     async def _decide(self, plan: Plan, past: Past, orders: Orders, now: float) -> tuple[Snapshot, Decision]:

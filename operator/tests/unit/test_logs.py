@@ -217,14 +217,13 @@ class TestFlush:
         await memory.until(lambda: bool(memory.logs.shards) and memory.shard.sequence == memory.told)
 
     async def test_not_more_often_than_that(self, memory: Memory) -> None:
-        assert not memory.logs.flush_due(T0)  # nothing was told
+        assert memory.logs.flush_at is None  # nothing was told
         await self.told(memory, passed("a"))
-        assert memory.logs.flush_due(T0)
+        assert memory.logs.flush_at == FLUSH_SECONDS  # at once
         await memory.logs.flush(T0)
-        assert not memory.logs.flush_due(T0 + 99)  # nothing new
+        assert memory.logs.flush_at is None  # nothing new
         await self.told(memory, passed("b"))
-        assert not memory.logs.flush_due(T0 + FLUSH_SECONDS - 0.1)
-        assert memory.logs.flush_due(T0 + FLUSH_SECONDS)
+        assert memory.logs.flush_at == T0 + FLUSH_SECONDS
 
     async def test_what_was_written_can_be_restored(self, memory: Memory) -> None:
         await self.told(memory, *whole(passed("a"), passed("b")))
@@ -233,7 +232,7 @@ class TestFlush:
         await other.restore()
         assert other.shards[KEY].finals == 2
         assert other.shards[KEY].end == memory.shard.end
-        assert not other.flush_due(T0 + 99)
+        assert other.flush_at is None
 
     async def test_a_restored_log_goes_on(self, memory: Memory) -> None:
         await self.told(memory, *opening(), collected(2), passed("a"))
@@ -268,7 +267,7 @@ class TestFlush:
         assert [item["metadata"]["name"] for item in memory.cluster.of_kind("TestResultSlice")] == [
             slice_name(RUN, *KEY, 1)
         ]
-        assert memory.logs.flush_due(T0 + FLUSH_SECONDS)
+        assert memory.logs.flush_at == T0 + FLUSH_SECONDS
         broken.clear()
         await memory.logs.flush(T0)
         tests = [len(item["spec"]["tests"]) for item in memory.cluster.of_kind("TestResultSlice")]
@@ -285,7 +284,7 @@ class TestFlush:
         await memory.logs.flush(T0)
         assert "results cannot be kept in" in caplog.text
         assert "exceeded quota" in caplog.text
-        assert not memory.logs.flush_due(T0 + 99)
+        assert memory.logs.flush_at is None
 
 
 class TestCatchingUp:
