@@ -43,7 +43,7 @@ class Inquiry:
         before = dict(self.tails), dict(self.refusals)
         if decision.held is None and _lacks_pods(plan, snapshot, applications_at, now):
             self.refusals = await self._cluster.list_refusals(plan.namespace_name)
-        if is_doubtful(decision):
+        if _is_error(decision):
             # Before an Error is final, read the last words of whoever may have caused it.
             culprits = [pod for pod in snapshot.pods if is_culprit(pod, snapshot) and pod.name not in self.tails]
             await asyncio.gather(*(self._read_tail(plan, pod) for pod in culprits))
@@ -61,9 +61,15 @@ class Inquiry:
             logger.debug("%s: no log of pod %s: %s", self._run, pod.name, error)
 
 
-def is_doubtful(decision: Decision) -> bool:
+def _is_error(decision: Decision) -> bool:
     """Whether a decision is an Error of the run that does not come from its suites."""
     return decision.verdict is not None and decision.verdict.state is State.ERROR and not decision.complete
+
+
+def is_doubtful(decision: Decision, snapshot: Snapshot, past: Past) -> bool:
+    """Whether a verdict rests on what a watch shows, or its environment has never been seen ready."""
+    known = past.environment_ready or snapshot.environment.is_open or snapshot.environment.failed_reason
+    return _is_error(decision) or (decision.verdict is not None and not known)
 
 
 def suites_in_doubt(decision: Decision, past: Past) -> frozenset[str]:

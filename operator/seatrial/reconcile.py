@@ -97,7 +97,7 @@ class Run:
                 except OvertakenError:
                     wait = 0.0
                 except GoneError:
-                    self._log.warning("%s: the TestRun is gone; deleting its environment", self.id)
+                    self._log.warning("%s: the TestRun is gone or going; deleting its environment", self.id)
                     await self.delete()
                     return
                 except ClusterError as error:
@@ -172,8 +172,7 @@ class Run:
     async def _decide(self, plan: Plan, past: Past, orders: Orders, now: float) -> tuple[Snapshot, Decision]:
         snapshot = self._observe(plan, past, await self._verify(plan, past, now))
         decision = decide(plan, snapshot, past, orders, now)
-        doubtful = is_doubtful(decision) or suites_in_doubt(decision, past)
-        if doubtful and past.started_at is not None:
+        if past.started_at is not None and (is_doubtful(decision, snapshot, past) or suites_in_doubt(decision, past)):
             # A watch may lag behind: nobody is told that a pod is gone before the API server itself says so.
             seen = await self._tools.cluster.read_environment(plan.namespace_name)
             snapshot = self._observe(plan, past, seen)

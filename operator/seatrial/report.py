@@ -40,7 +40,7 @@ class OvertakenError(Exception):
 
 
 class GoneError(Exception):
-    """There is no such TestRun any more; another one may have its name."""
+    """There is no such TestRun any more, or it is being deleted; another one may have its name."""
 
 
 class Reporter:
@@ -82,7 +82,7 @@ class Reporter:
             body = await self._cluster.read_run(self._run)
         except NotFoundError as error:
             raise GoneError from error
-        if body["metadata"]["uid"] != self._run.uid:
+        if body["metadata"]["uid"] != self._run.uid or "deletionTimestamp" in body["metadata"]:
             raise GoneError
         return body
 

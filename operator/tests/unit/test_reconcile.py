@@ -869,6 +869,22 @@ class TestLaggingWatches:
             sim.node.tell(name, 9)
         assert (await sim.until_over())["phase"] == "Passed"
 
+    async def test_an_environment_that_is_not_seen_was_ready(self, sim: Simulation) -> None:
+        """Whoever takes over finds all results in the slices, and has not seen the pod whose log tells of the rest."""
+
+        def refuse(_: int, write: Write) -> None:
+            if write.what.startswith("status") and sim.cluster.of_kind("Namespace"):
+                raise UnavailableError("no statuses now")
+
+        sim.cluster.before = refuse
+        sim.start(sim.add(run_spec(services={"redis": {}})))
+        await sim.cluster.until(lambda: len(sim.cluster.of_kind("TestResultSlice")) == 1)
+        sim.cluster.before = lambda *_: None
+        await self.restart(sim, dict.fromkeys(("pods", "jobs"), lambda _: []))
+        status = await sim.until("Passed")
+        assert status["environment"] == "1/1"
+        assert sim.condition("EnvironmentReady")["status"] == "True"
+
     async def restart(self, sim: Simulation, lagging: Mapping[str, Callable[[str], object]]) -> None:
         """Another operator takes over, whose watches lag behind until it has had its first pass."""
         await sim.stop()

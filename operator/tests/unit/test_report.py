@@ -13,7 +13,7 @@ from seatrial.environment import EnvironmentState
 from seatrial.errors import ForbiddenError, UnavailableError
 from seatrial.naming import RunId
 from seatrial.report import GoneError, OvertakenError, Reporter, _is_newer, _remove
-from seatrial.status import Moment, project, read_past
+from seatrial.status import Moment, project, read_past, timestamp
 from tests.builders import (
     RUN,
     T0,
@@ -303,6 +303,13 @@ class TestOtherWriters:
         with pytest.raises(GoneError):
             await teller.read()
         assert body["status"] == {"observedGeneration": -1}
+
+    async def test_a_run_that_is_being_deleted_is_gone(self, cluster: FakeCluster) -> None:
+        """Its pods are going as well, and that is nobody's fault."""
+        teller = reporter(cluster)
+        cluster.objects["TestRun", RUN.namespace, RUN.name]["metadata"]["deletionTimestamp"] = timestamp(T0)
+        with pytest.raises(GoneError):
+            await teller.read()
 
 
 @pytest.mark.parametrize(
