@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seatrial.api.base import parse_duration
+from seatrial.plan.addresses import Address, Addresses, Names, application_variables
 from seatrial.plan.applications import plan_application
 from seatrial.plan.environment import connection_secret, environment_input, environment_pod
 from seatrial.plan.model import Copy, Plan, PlanError, PlannedApplication, PlannedService, PlannedSuite
@@ -19,20 +20,42 @@ if TYPE_CHECKING:
     from seatrial.naming import RunId
     from seatrial.settings import Settings
 
-__all__ = ["Copy", "Plan", "PlanError", "PlannedApplication", "PlannedService", "PlannedSuite", "make_plan"]
+__all__ = [
+    "Address",
+    "Addresses",
+    "Copy",
+    "Plan",
+    "PlanError",
+    "PlannedApplication",
+    "PlannedService",
+    "PlannedSuite",
+    "make_plan",
+]
 
 GATE_MARGIN_SECONDS = 30
 """How much longer a suite waits at the gate than the environment may take: the environment's word comes first."""
 
 
-def make_plan(run: RunId, spec: TestRunSpec, settings: Settings, inpod_files: Mapping[str, str]) -> Plan:
+def make_plan(
+    run: RunId,
+    spec: TestRunSpec,
+    settings: Settings,
+    inpod_files: Mapping[str, str],
+    addresses: Addresses | None = None,
+) -> Plan:
     """Plan a run. Raises PlanError when this operator's catalogue lacks what the spec names."""
+    addresses = addresses or Names()
     provision = parse_duration(spec.timeouts.provision).total_seconds()
-    services = plan_services(run, spec.services, settings)
+    services = plan_services(run, spec.services, settings, addresses)
     pull_policy = settings.images.pull_policy
-    applications = tuple(plan_application(run, item, services, pull_policy) for item in spec.applications)
+    ports = {item.name: {port.name: port.port for port in item.ports} for item in spec.applications}
+    variables = application_variables(ports, addresses)
+    applications = tuple(
+        plan_application(run, item, services, variables, pull_policy, addresses) for item in spec.applications
+    )
     suites = tuple(
-        plan_suite(run, item, services, settings.images, provision + GATE_MARGIN_SECONDS) for item in spec.suites
+        plan_suite(run, item, services, variables, settings.images, provision + GATE_MARGIN_SECONDS, addresses)
+        for item in spec.suites
     )
     copies = {
         (copy.kind, copy.source): copy
@@ -46,7 +69,7 @@ def make_plan(run: RunId, spec: TestRunSpec, settings: Settings, inpod_files: Ma
         isolation=(
             *isolation(run, settings.quota, settings.dns),
             inpod_config_map(run, inpod_files),
-            environment_input(run, services, applications, provision),
+            environment_input(run, services, applications, provision, addresses),
         ),
         connection=connection_secret(run, services),
         copies=tuple(copies.values()),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seatrial.naming import RunId
+    from seatrial.plan.addresses import Addresses
     from seatrial.plan.model import Object, PlannedApplication, PlannedService
     from seatrial.settings import Images
 
@@ -58,11 +59,12 @@ def environment_input(
     services: Sequence[PlannedService],
     applications: Sequence[PlannedApplication],
     deadline_seconds: float,
+    addresses: Addresses,
 ) -> Object:
     """The ConfigMap with environment.json. Raises PlanError when it is too long for a variable."""
     content = {
         "deadlineSeconds": deadline_seconds,
-        "gatePort": GATE_PORT,
+        "gatePort": addresses.find(ENVIRONMENT, GATE_PORT).port,
         "services": [service.environment for service in services],
         "applications": [application.environment for application in applications],
     }

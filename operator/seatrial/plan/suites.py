@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from seatrial.api.base import parse_duration
 from seatrial.api.spec import Pytest
 from seatrial.naming import (
+    ENVIRONMENT,
     GATE_PORT,
     INPOD_CONFIG_MAP,
     RELAY_CONTAINER,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from seatrial.api.spec import Suite
+    from seatrial.plan.addresses import Addresses
     from seatrial.plan.model import Object, PlannedService
     from seatrial.settings import Images
 
@@ -65,13 +67,23 @@ def inpod_config_map(run: RunId, files: Mapping[str, str]) -> Object:
     }
 
 
-def plan_suite(
-    run: RunId, suite: Suite, services: Sequence[PlannedService], images: Images, gate_seconds: float
+def plan_suite(  # noqa: PLR0917  (called in one place)
+    run: RunId,
+    suite: Suite,
+    services: Sequence[PlannedService],
+    variables: Mapping[str, str],
+    images: Images,
+    gate_seconds: float,
+    addresses: Addresses,
 ) -> PlannedSuite:
-    """One indexed Job; its pods are never retried, since a retry would count tests twice."""
+    """One indexed Job; its pods are never retried, since a retry would count tests twice.
+
+    `variables` tell where the applications are.
+    """
     labels = component_labels(run, COMPONENT, suite.name)
     seconds = parse_duration(suite.timeout).total_seconds()
     user_env, copies = user_variables(suite.env)
+    others = [variable(name, value) for name, value in variables.items()]
     volumes = [memory_volume("records", "64Mi")]
     mounts: list[Object] = []
     folder = posixpath.dirname(suite.junit.path) if suite.junit else ""
@@ -98,12 +110,12 @@ def plan_suite(
         "securityContext": container_security(),
     }
     gate = [
-        variable("SEATRIAL_GATE", f"http://environment:{GATE_PORT}/gate"),
+        variable("SEATRIAL_GATE", f"http://{addresses.find(ENVIRONMENT, GATE_PORT)}/gate"),
         variable("SEATRIAL_GATE_SECONDS", _number(gate_seconds)),
     ]
     relay_env: list[Object] = [
         variable("SEATRIAL_RECORDS", RECORDS),
-        variable("SEATRIAL_SERVICES", " ".join(_address(service) for service in services)),
+        variable("SEATRIAL_SERVICES", " ".join(_address(service, addresses) for service in services)),
     ]
     relay_mounts = [mount("records", RECORDS)]
     init: list[Object] = []
@@ -137,7 +149,7 @@ def plan_suite(
         init.append(
             _agent_container("gate", images, "seatrial.agent.gate", env=gate, mounts=[]),
         )
-    env = merge_variables(connection_variables(services), user_env, own_env)
+    env = merge_variables(others, connection_variables(services), user_env, own_env)
     container |= {"env": env, "volumeMounts": mounts}
     relay = _agent_container(RELAY_CONTAINER, images, "seatrial.agent.relay", env=relay_env, mounts=relay_mounts)
     relay["restartPolicy"] = "Always"
@@ -180,8 +192,8 @@ def plan_suite(
     )
 
 
-def _address(service: PlannedService) -> str:
-    return f"{service.name}:{service.service['spec']['ports'][0]['port']}"
+def _address(service: PlannedService, addresses: Addresses) -> str:
+    return str(addresses.find(service.name, service.service["spec"]["ports"][0]["port"]))
 
 
 def pytest_args(options: Pytest) -> list[str]:

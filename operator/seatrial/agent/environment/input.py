@@ -60,17 +60,19 @@ class TcpReady:
 
 @dataclass(frozen=True)
 class ResolvesReady:
-    """Ready when the name has resolved for so many seconds on end."""
+    """Ready when the name has resolved for so many seconds on end, or a file has been there that stands for it."""
 
     seconds: float = 0.0
+    file: str = ""
 
 
 @dataclass(frozen=True)
 class Application:
-    """A system under test; its name is its host name."""
+    """A system under test; its name is its host name unless another one is given."""
 
     name: str
     ready: HttpReady | TcpReady | ResolvesReady
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,13 +132,15 @@ def _topic(data: Any) -> Topic:
 
 def _application(data: Any) -> Application:
     name = _member(data, "name", str)
+    host = _member(data, "host", str, "")
     match _member(data, "ready", dict):
         case {"http": {"path": str(path), "port": int(port)}}:
-            return Application(name, HttpReady(path, port))
+            return Application(name, HttpReady(path, port), host)
         case {"tcp": {"port": int(port)}}:
-            return Application(name, TcpReady(port))
+            return Application(name, TcpReady(port), host)
         case {"resolves": {**options}}:
-            return Application(name, ResolvesReady(_seconds(options, "seconds", 0)))
+            ready = ResolvesReady(_seconds(options, "seconds", 0), _member(options, "file", str, ""))
+            return Application(name, ready, host)
         case other:
             raise InputError(
                 f"the check {json.dumps(other)} of the application {name} is none of http, tcp and resolves"

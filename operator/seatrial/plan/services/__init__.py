@@ -12,20 +12,23 @@ if TYPE_CHECKING:
 
     from seatrial.api.spec import Services
     from seatrial.naming import RunId
+    from seatrial.plan.addresses import Addresses
     from seatrial.plan.model import PlannedService
     from seatrial.settings import Settings
 
-PLANNERS: dict[str, Callable[[RunId, str, str, Services], PlannedService | None]] = {
+PLANNERS: dict[str, Callable[[RunId, str, str, Services, Addresses], PlannedService | None]] = {
     "kafka": kafka.plan,
     "redpanda": redpanda.plan,
     "redis": redis.plan,
     "postgres": postgres.plan,
     "influxdb": influxdb.plan,
 }
-"""Service name -> (run, image, pull policy, spec) -> plan."""
+"""Service name -> (run, image, pull policy, spec, addresses) -> plan."""
 
 
-def plan_services(run: RunId, services: Services, settings: Settings) -> tuple[PlannedService, ...]:
+def plan_services(
+    run: RunId, services: Services, settings: Settings, addresses: Addresses
+) -> tuple[PlannedService, ...]:
     """Plan each service that the spec names. Raises PlanError for a version that the catalogue lacks."""
     planned = []
     for name, planner in PLANNERS.items():
@@ -33,7 +36,7 @@ def plan_services(run: RunId, services: Services, settings: Settings) -> tuple[P
         if wanted is None:
             continue
         image = catalogue_image(settings, name, wanted.version)
-        service = planner(run, image, settings.images.pull_policy, services)
+        service = planner(run, image, settings.images.pull_policy, services, addresses)
         if service is not None:
             planned.append(service)
     return tuple(planned)

@@ -10,6 +10,7 @@ from seatrial.plan.services.common import planned_service
 if TYPE_CHECKING:
     from seatrial.api.spec import Services
     from seatrial.naming import RunId
+    from seatrial.plan.addresses import Addresses
     from seatrial.plan.model import PlannedService
 
 NAME = "influxdb"
@@ -17,11 +18,12 @@ PORT = 8086
 USER = 1000
 
 
-def plan(run: RunId, image: str, pull_policy: str, services: Services) -> PlannedService | None:
+def plan(run: RunId, image: str, pull_policy: str, services: Services, addresses: Addresses) -> PlannedService | None:
     """Plan the server."""
     spec = services.influxdb
     if spec is None:
         return None
+    address = addresses.find(NAME, PORT)
     return planned_service(
         run,
         NAME,
@@ -32,9 +34,9 @@ def plan(run: RunId, image: str, pull_policy: str, services: Services) -> Planne
         resources=resources("100m", "192Mi", "512Mi"),
         volumes=[(memory_volume("data", "192Mi"), "/data"), (memory_volume("tmp", "16Mi"), "/tmp")],  # noqa: S108
         variables={
-            "INFLUXDB_HOST": NAME,
-            "INFLUXDB_PORT": str(PORT),
-            "INFLUXDB_URL": f"http://{NAME}:{PORT}",
+            "INFLUXDB_HOST": address.host,
+            "INFLUXDB_PORT": str(address.port),
+            "INFLUXDB_URL": f"http://{address}",
             "INFLUXDB_ORG": spec.org,
             "INFLUXDB_BUCKET": spec.bucket,
             "INFLUXDB_TOKEN": "${secret:influxdb-token}",

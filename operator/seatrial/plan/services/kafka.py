@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from seatrial.api.spec import Services, Topic
     from seatrial.naming import RunId
+    from seatrial.plan.addresses import Addresses
     from seatrial.plan.model import Object, PlannedService
 
 NAME = "kafka"
@@ -19,11 +20,12 @@ PORT = 9092
 USER = 1000
 
 
-def plan(run: RunId, image: str, pull_policy: str, services: Services) -> PlannedService | None:
+def plan(run: RunId, image: str, pull_policy: str, services: Services, addresses: Addresses) -> PlannedService | None:
     """Plan the broker. Its image starts a pre-formatted node that advertises KAFKA_ADVERTISED_HOST."""
     spec = services.kafka
     if spec is None:
         return None
+    address = addresses.find(NAME, PORT)
     return planned_service(
         run,
         NAME,
@@ -37,7 +39,7 @@ def plan(run: RunId, image: str, pull_policy: str, services: Services) -> Planne
             variable("KAFKA_ADVERTISED_HOST", NAME),
             variable("KAFKA_AUTO_CREATE_TOPICS", str(spec.auto_create_topics).lower()),
         ],
-        variables={"KAFKA_BOOTSTRAP_SERVERS": f"{NAME}:{PORT}"},
+        variables={"KAFKA_BOOTSTRAP_SERVERS": str(address)},
         environment={"kind": NAME, "name": NAME, "topics": topics(spec.topics)},
     )
 

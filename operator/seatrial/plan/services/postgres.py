@@ -12,6 +12,7 @@ from seatrial.plan.services.common import planned_service
 if TYPE_CHECKING:
     from seatrial.api.spec import Services
     from seatrial.naming import RunId
+    from seatrial.plan.addresses import Addresses
     from seatrial.plan.model import PlannedService
 
 NAME = "postgres"
@@ -21,12 +22,13 @@ DATABASE_USER = "test"
 INIT_SQL_FOLDER = "/etc/seatrial/init-sql"
 
 
-def plan(run: RunId, image: str, pull_policy: str, services: Services) -> PlannedService | None:
+def plan(run: RunId, image: str, pull_policy: str, services: Services, addresses: Addresses) -> PlannedService | None:
     """Plan the server. Its image copies a prepared data folder to /data, so that no initdb is waited for."""
     spec = services.postgres
     if spec is None:
         return None
     source = spec.init_sql.config_map_ref.name if spec.init_sql else None
+    address = addresses.find(NAME, PORT)
     return planned_service(
         run,
         NAME,
@@ -42,12 +44,12 @@ def plan(run: RunId, image: str, pull_policy: str, services: Services) -> Planne
             connection_variable("POSTGRES_DB", "DATABASE_NAME"),
         ],
         variables={
-            "DATABASE_HOST": NAME,
-            "DATABASE_PORT": str(PORT),
+            "DATABASE_HOST": address.host,
+            "DATABASE_PORT": str(address.port),
             "DATABASE_NAME": spec.database,
             "DATABASE_USER": DATABASE_USER,
             "DATABASE_PASSWORD": "${secret:postgres}",
-            "DATABASE_URL": f"postgresql://{DATABASE_USER}:${{secret:postgres}}@{NAME}:{PORT}/{spec.database}",
+            "DATABASE_URL": f"postgresql://{DATABASE_USER}:${{secret:postgres}}@{address}/{spec.database}",
         },
         environment={"kind": NAME, "name": NAME, "initSQL": [INIT_SQL_FOLDER] if source else []},
         copies=(Copy("ConfigMap", source, copied_config_map(source)),) if source else (),

@@ -10,6 +10,7 @@ from seatrial.plan.services.common import planned_service
 if TYPE_CHECKING:
     from seatrial.api.spec import Services
     from seatrial.naming import RunId
+    from seatrial.plan.addresses import Addresses
     from seatrial.plan.model import PlannedService
 
 NAME = "redis"
@@ -19,10 +20,11 @@ SCRATCH = "/dev/shm"  # noqa: S108  (every pod has it in memory, 64 MiB, with a 
 """Where SAVE would write. A volume for it would make the kubelet look after 0.3 s whether that is mounted."""
 
 
-def plan(run: RunId, image: str, pull_policy: str, services: Services) -> PlannedService | None:
+def plan(run: RunId, image: str, pull_policy: str, services: Services, addresses: Addresses) -> PlannedService | None:
     """Plan the server; the arguments are those of the official image."""
     if services.redis is None:
         return None
+    address = addresses.find(NAME, PORT)
     return planned_service(
         run,
         NAME,
@@ -45,10 +47,10 @@ def plan(run: RunId, image: str, pull_policy: str, services: Services) -> Planne
         ],
         env=[connection_variable("REDIS_PASSWORD")],
         variables={
-            "REDIS_HOST": NAME,
-            "REDIS_PORT": str(PORT),
+            "REDIS_HOST": address.host,
+            "REDIS_PORT": str(address.port),
             "REDIS_PASSWORD": "${secret:redis}",
-            "REDIS_URL": f"redis://:${{secret:redis}}@{NAME}:{PORT}/0",
+            "REDIS_URL": f"redis://:${{secret:redis}}@{address}/0",
         },
         environment={"kind": NAME, "name": NAME},
     )

@@ -11,6 +11,7 @@ from seatrial.plan.services.kafka import topics
 if TYPE_CHECKING:
     from seatrial.api.spec import Services
     from seatrial.naming import RunId
+    from seatrial.plan.addresses import Addresses
     from seatrial.plan.model import PlannedService
 
 NAME = "redpanda"
@@ -21,7 +22,7 @@ ADMIN_PORT = 9644
 USER = 101
 
 
-def plan(run: RunId, image: str, pull_policy: str, services: Services) -> PlannedService | None:
+def plan(run: RunId, image: str, pull_policy: str, services: Services, addresses: Addresses) -> PlannedService | None:
     """Plan the broker.
 
     `rpk redpanda start` rewrites its configuration, so /etc/redpanda is a volume. The schema registry is a Kafka
@@ -46,14 +47,14 @@ def plan(run: RunId, image: str, pull_policy: str, services: Services) -> Planne
         f"--set=redpanda.auto_create_topics_enabled={str(spec.auto_create_topics).lower()}",
     ]
     ports = {"kafka": KAFKA_PORT, "admin": ADMIN_PORT}
-    variables = {"KAFKA_BOOTSTRAP_SERVERS": f"{NAME}:{KAFKA_PORT}"}
+    variables = {"KAFKA_BOOTSTRAP_SERVERS": str(addresses.find(NAME, KAFKA_PORT))}
     if spec.schema_registry:
         args += [
             f"--schema-registry-addr=0.0.0.0:{REGISTRY_PORT}",
             f'--set=schema_registry_client.brokers=[{{"address":"127.0.0.1","port":{LOCAL_KAFKA_PORT}}}]',
         ]
         ports["registry"] = REGISTRY_PORT
-        variables["SCHEMA_REGISTRY_URL"] = f"http://{NAME}:{REGISTRY_PORT}"
+        variables["SCHEMA_REGISTRY_URL"] = f"http://{addresses.find(NAME, REGISTRY_PORT)}"
     return planned_service(
         run,
         NAME,
