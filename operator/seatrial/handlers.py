@@ -10,7 +10,6 @@ import random
 import time
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from prometheus_client import start_http_server
 
 from seatrial import metrics
 from seatrial.api import GROUP, VERSION
+from seatrial.inpod import read_inpod_files
 from seatrial.kube import KubernetesCluster
 from seatrial.naming import FINALIZER, RUN_UID_LABEL, RunId, finalizer_of, is_environment_of, selector_of
 from seatrial.reconcile import Run, Tools, acknowledge, adopt
@@ -120,20 +120,6 @@ class _NoDiffBase(kopf.DiffBaseStorage):
 
     def store(self, **_: Any) -> None:
         return None
-
-
-def read_inpod_files() -> dict[str, str]:
-    """The files that every suite image gets. They are read, not imported: pytest is no dependency of the operator."""
-    files = {}
-    for module, name in (
-        ("seatrial.agent.inpod.supervisor", "supervisor.py"),
-        ("pytest_seatrial", "pytest_seatrial.py"),
-    ):
-        spec = find_spec(module)
-        if spec is None or spec.origin is None:
-            raise kopf.PermanentError(f"the module {module} is not installed; install pytest-seatrial beside seatrial")
-        files[name] = Path(spec.origin).read_text()
-    return files
 
 
 @kopf.on.startup(errors=kopf.ErrorsMode.PERMANENT)

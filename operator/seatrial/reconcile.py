@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from seatrial import metrics
@@ -20,7 +20,7 @@ from seatrial.inquire import Inquiry, is_doubtful, suites_in_doubt
 from seatrial.logs import RunLogs
 from seatrial.naming import RunId, finalizer_of, run_namespace
 from seatrial.observe import Snapshot, view_jobs, view_pods
-from seatrial.plan import Plan, PlanError, make_plan
+from seatrial.plan import Addresses, Names, Plan, PlanError, make_plan
 from seatrial.report import GoneError, OvertakenError, Reporter, parse_status
 from seatrial.status import Moment, mark_cleaned, observe_generation, project, read_past, refuse
 from seatrial.verdict import Judgement, State
@@ -54,6 +54,7 @@ class Tools:
     world: World
     slots: Slots
     inpod_files: Mapping[str, str]
+    addresses: Addresses = field(default_factory=Names)
 
 
 class Run:
@@ -211,7 +212,9 @@ class Run:
             try:
                 spec = parse_spec(body.get("spec") or {})
                 refuse_dropped_services(body["metadata"], spec.services)
-                self._plan = make_plan(self.id, spec, self._tools.settings, self._tools.inpod_files)
+                self._plan = make_plan(
+                    self.id, spec, self._tools.settings, self._tools.inpod_files, self._tools.addresses
+                )
             except SpecError as error:
                 return Judgement(State.ERROR, "InvalidSpec", str(error))
             except PlanError as error:

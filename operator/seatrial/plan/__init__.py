@@ -24,6 +24,7 @@ __all__ = [
     "Address",
     "Addresses",
     "Copy",
+    "Names",
     "Plan",
     "PlanError",
     "PlannedApplication",

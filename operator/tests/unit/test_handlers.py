@@ -22,9 +22,9 @@ from seatrial.handlers import (
     delete,
     probe_runs,
     probe_watches,
-    read_inpod_files,
     wake_by_testrun,
 )
+from seatrial.inpod import read_inpod_files
 from seatrial.naming import FINALIZER, finalizer_of
 from seatrial.reconcile import Run, Tools
 from seatrial.slots import Slots

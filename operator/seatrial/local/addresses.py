@@ -1,0 +1,63 @@
+"""Free ports of this machine for what has every port to itself in a pod."""
+
+from __future__ import annotations
+
+import random
+import socket
+from typing import TYPE_CHECKING
+
+from seatrial.plan import Address
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOST = "127.0.0.1"
+PORTS = range(20_000, 32_000)
+"""Below those that systems give to outgoing connections (from 32,768 on Linux, from 49,152 elsewhere)."""
+
+
+class NoPortError(Exception):
+    """Every port that was tried is taken."""
+
+
+class LocalAddresses:
+    """Gives each port of a run one of this machine's, which is the run's own as long as this object holds it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._found: dict[tuple[str, int], Address] = {}
+        self._held: dict[int, socket.socket] = {}
+
+    def find(self, name: str, port: int) -> Address:
+        if (name, port) not in self._found:
+            self._found[name, port] = Address(HOST, self.take())
+        return self._found[name, port]
+
+    def ready_file(self, application: str) -> str | None:
+        return str(self._folder / f"{application}.ready")
+
+    def ports_of(self, name: str) -> dict[int, int]:
+        """Those ports of a name that have been asked for: the one in the plan, and where it is."""
+        return {port: address.port for (owner, port), address in self._found.items() if owner == name}
+
+    def take(self) -> int:
+        """A free port. It is held, so that nobody else is given it, until `release`."""
+        for port in random.sample(PORTS, len(PORTS)):
+            held = socket.socket()
+            try:
+                held.bind((HOST, port))
+            except OSError:
+                held.close()
+                continue
+            self._held[port] = held
+            return port
+        raise NoPortError(f"no port from {PORTS.start} to {PORTS.stop - 1} of {HOST} is free")
+
+    def release(self, port: int) -> None:
+        """Let go of a port, right before the process starts that is to listen there."""
+        if (held := self._held.pop(port, None)) is not None:
+            held.close()
+
+    def close(self) -> None:
+        for port in list(self._held):
+            self.release(port)

@@ -1,0 +1,181 @@
+"""One pod as processes: its sidecars, then its init containers, then the container that it is there for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import signal
+from typing import TYPE_CHECKING, Any
+
+from seatrial.local.containers import (
+    MissingKeyError,
+    Surroundings,
+    agent_command,
+    data_of,
+    image_command,
+    role_of,
+    suite_command,
+)
+from seatrial.local.images import MappingError
+from seatrial.local.output import FileOutput, LineOutput
+from seatrial.local.processes import Process
+from seatrial.local.statuses import running, status_of, terminated, waiting
+from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, SUITE_CONTAINER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from seatrial.local.containers import Command
+    from seatrial.local.servers_of_run import Servers
+    from seatrial.local.store import Store
+
+logger = logging.getLogger(__name__)
+
+Object = dict[str, Any]
+
+PROBE_SECONDS = 1.0
+STOP_SECONDS = 1.0
+STOP_SIGNALS = {"postgres": signal.SIGQUIT}
+"""Of services; the others are killed: their data goes with them. PostgreSQL would leave a piece of shared memory."""
+
+
+class LocalPod:
+    """A pod of a run on this machine. Its status is written into the store whenever it changes."""
+
+    def __init__(self, body: Object, store: Store, around: Surroundings, logs: Path, servers: Servers) -> None:
+        self.namespace: str = body["metadata"]["namespace"]
+        self.name: str = body["metadata"]["name"]
+        self.component: str = body["metadata"]["labels"][COMPONENT_LABEL]
+        self.role: str = body["metadata"]["labels"][NAME_LABEL]
+        self.outputs: dict[str, FileOutput | LineOutput] = {}
+        self._body = body
+        self._store = store
+        self._around = around
+        self._logs = logs
+        self._servers = servers
+        spec = body["spec"]
+        self._init: list[Object] = spec.get("initContainers") or []
+        self._containers: list[Object] = spec["containers"]
+        self._states: dict[str, Object] = {
+            item["name"]: waiting("ContainerCreating") for item in (*self._init, *self._containers)
+        }
+        self._processes: dict[str, Process] = {}
+        self._stopping = False
+
+    async def run(self) -> None:
+        """From the first container to the last. What goes wrong is in the pod's status."""
+        current = self._containers[0]
+        try:
+            self._make_volumes()
+            for current in self._init:
+                await self._start(current)
+                if current.get("restartPolicy") != "Always":
+                    code = await self._end(current)
+                    if code:
+                        return
+            for current in self._containers:
+                await self._start(current)
+            async with asyncio.TaskGroup() as group:
+                probing = group.create_task(self._probe())
+                for current in self._containers:
+                    await self._end(current)
+                probing.cancel()
+            for current in reversed(self._init):
+                if current.get("restartPolicy") == "Always":
+                    self._processes[current["name"]].terminate()
+                    await self._end(current)
+        except MappingError as error:
+            self._set(current, waiting("ErrImageNeverPull", str(error)))
+        except MissingKeyError as error:
+            self._set(current, waiting("CreateContainerConfigError", str(error)))
+        except (OSError, ValueError) as error:
+            self._set(current, terminated(128, "StartError", f"{error}"))
+
+    def _make_volumes(self) -> None:
+        for volume in self._body["spec"].get("volumes") or ():
+            folder = self._around.volumes[volume["name"]]
+            folder.mkdir(parents=True, exist_ok=True)
+            if "configMap" in volume:
+                for key, content in data_of(self._around.read("ConfigMap", volume["configMap"]["name"])).items():
+                    (folder / key).write_bytes(content)
+
+    async def _start(self, container: Object) -> None:
+        name, role = container["name"], role_of(container["name"], self._body)
+        output = self._open(name, lines=role == "agent")
+        try:
+            if role == "service":
+                self._processes[name] = await self._servers.start(container, self._body, self._around, output.end)
+            else:
+                command = self._command(container, role)
+                self._processes[name] = await Process.start(
+                    command.arguments, env=command.env, folder=command.folder, output=output.end
+                )
+        finally:
+            output.close()
+        self._set(container, running())
+
+    def _command(self, container: Object, role: str) -> Command:
+        makers: dict[str, Callable[[Object, Object, Surroundings], Command]] = {
+            "agent": agent_command,
+            "suite": suite_command,
+            "image": image_command,
+        }
+        return makers[role](container, self._body, self._around)
+
+    def _open(self, container: str, *, lines: bool) -> FileOutput | LineOutput:
+        name = f"{self.component}-{self.role}"
+        if self.component == "suite":
+            name = f"{self.name}-{container}" if container != SUITE_CONTAINER else self.name
+        path = self._logs / f"{name}.log"
+        self.outputs[container] = LineOutput(path) if lines else FileOutput(path)
+        return self.outputs[container]
+
+    async def _end(self, container: Object) -> int:
+        name = container["name"]
+        code = await self._processes[name].wait()
+        if not self._stopping:
+            # What it has left behind would keep the ports of the run, and write into the records of its suite.
+            await self._processes[name].stop(0)
+            self._set(container, terminated(code))
+        return code
+
+    async def _probe(self) -> None:
+        """An application without a port to ask: ready when its command says so, or as long as it runs."""
+        if self.component != "application":
+            return
+        file = self._around.folder.parent / f"{self.role}.ready"
+        probe = (self._containers[0].get("readinessProbe") or {}).get("exec")
+        command = image_command(self._containers[0], self._body, self._around)
+        try:
+            while True:
+                code = 0
+                if probe is not None:
+                    log = self._open("probe", lines=False)
+                    process = await Process.start(
+                        probe["command"], env=command.env, folder=command.folder, output=log.end
+                    )
+                    log.close()
+                    code = await process.wait()
+                if code == 0:
+                    file.touch()
+                else:
+                    file.unlink(missing_ok=True)
+                await asyncio.sleep(PROBE_SECONDS)
+        finally:
+            file.unlink(missing_ok=True)
+
+    def _set(self, container: Object, state: Object) -> None:
+        self._states[container["name"]] = state
+        self._store.put(self._body | {"status": status_of(self._init, self._containers, self._states)})
+
+    async def stop(self) -> None:
+        """End every process, the container that the pod is there for last: a relay has something left to say."""
+        self._stopping = True
+        number = STOP_SIGNALS.get(self.role, signal.SIGKILL) if self.component == "service" else signal.SIGTERM
+        await asyncio.gather(*(process.stop(STOP_SECONDS, number) for process in self._processes.values()))
+        for output in self.outputs.values():
+            if isinstance(output, LineOutput):
+                output.finish()
+        shutil.rmtree(self._around.folder, ignore_errors=True)

@@ -1,0 +1,90 @@
+"""Processes of a run: each in a session of its own, so that it can be ended with all that it has started."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_PRCTL: Callable[..., int] | None = None
+if sys.platform == "linux":
+    # Looked up here: between fork and exec only what is there already may be called.
+    _PRCTL = ctypes.CDLL(None, use_errno=True).prctl
+
+
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Ask the kernel for a signal when the parent dies, whatever it dies of (Linux, prctl(2))."""
+    if _PRCTL is not None:
+        _PRCTL(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+
+
+class Process:
+    """One process and its session."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def start(
+        cls,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        folder: Path,
+        output: int,
+        user: int | None = None,
+    ) -> Process:
+        """Start a program whose stdout and stderr go to a file descriptor. Raises OSError."""
+        identity = {"user": user, "group": user, "extra_groups": []} if user is not None else {}
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            env=dict(env),
+            cwd=folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+            **identity,  # type: ignore[arg-type]
+        )
+        return cls(process)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def wait(self) -> int:
+        """The exit status, as a shell and Kubernetes have it: 128 and the number of the signal that has killed it."""
+        code = await self._process.wait()
+        return 128 - code if code < 0 else code
+
+    async def stop(self, grace_seconds: float, number: int = signal.SIGTERM) -> None:
+        """Ask it to end, and kill what is left of its session after some time."""
+        if self._process.returncode is None:
+            self._signal(number)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(grace_seconds):
+                    await self._process.wait()
+        self._signal_session(signal.SIGKILL)
+        await self._process.wait()
+
+    def terminate(self) -> None:
+        """Ask the process itself to end."""
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    def _signal_session(self, number: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
