@@ -71,6 +71,7 @@ def read_documents(text: str) -> Iterator[Document]:
     """The documents of a text, empty ones left out. Raises UnreadableError with the place and what is wrong there."""
     budget = _Budget()
     try:
+        _refuse_depth(text)
         for node in yaml.compose_all(text, Loader=_Loader):
             document = Document(None, _position(node))
             document.value = _Reader(document, budget).read(node, ())
@@ -83,6 +84,16 @@ def read_documents(text: str) -> Iterator[Document]:
         raise UnreadableError(f"the character {error.character!r} may not be in YAML: write it as an escape", (line, 1)) from None
     except RecursionError:
         raise UnreadableError(f"is nested more than {MAX_DEPTH} levels deep") from None
+
+
+def _refuse_depth(text: str) -> None:
+    """Before nodes are made of it: libyaml makes them by recursion, and ends the process when it has no stack left."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            position = (event.start_mark.line + 1, event.start_mark.column + 1)
+            raise UnreadableError(f"is nested more than {MAX_DEPTH} levels deep", position)
 
 
 def _position(node: yaml.Node) -> Position:
