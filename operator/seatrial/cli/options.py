@@ -1,0 +1,63 @@
+"""The options that commands share, spelt as kubectl spells them. Imports typer alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the TestRun.", show_default=False)]
+OptionalRunName = Annotated[str, typer.Argument(metavar="[RUN]", help="Name of the TestRun.", show_default=False)]
+Namespace = Annotated[
+    str,
+    typer.Option(
+        "-n", "--namespace", metavar="NAME", help="Namespace of the TestRun; the context's when absent.", show_default=False
+    ),
+]
+AllNamespaces = Annotated[bool, typer.Option("-A", "--all-namespaces", help="The TestRuns of all namespaces.")]
+Context = Annotated[
+    str, typer.Option("--context", metavar="NAME", help="Context of the kubeconfig.", show_default=False)
+]
+Kubeconfig = Annotated[
+    Path | None,
+    typer.Option("--kubeconfig", metavar="FILE", help="The kubeconfig; $KUBECONFIG when absent.", show_default=False),
+]
+InCluster = Annotated[bool, typer.Option("--cluster", help="Look in the cluster only, not among the local runs.")]
+Selector = Annotated[
+    str, typer.Option("-l", "--selector", metavar="LABELS", help="Label selector, as kubectl's.", show_default=False)
+]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
+
+
+class Output(StrEnum):
+    """Formats that every command with an answer has."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+OutputFormat = Annotated[Output, typer.Option("-o", "--output", help="Format of standard output.")]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where a run is looked for: what the options say of the cluster."""
+
+    namespace: str = ""
+    context: str = ""
+    kubeconfig: Path | None = None
+    cluster: bool = False
+
+    @property
+    def explicit(self) -> bool:
+        """Whether a cluster is asked for; if not, a local run of that name comes first."""
+        return self.cluster or bool(self.namespace or self.context or self.kubeconfig)
+
+    @property
+    def flags(self) -> str:
+        """The same options as text, for a next command that a message tells. Begins with a space, or is empty."""
+        named = (("--kubeconfig", self.kubeconfig), ("--context", self.context), ("-n", self.namespace))
+        return "".join(f" {flag} {value}" for flag, value in named if value)
