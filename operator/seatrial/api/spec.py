@@ -71,6 +71,7 @@ __all__ = [
     "Timeouts",
     "Topic",
     "parse_spec",
+    "spec_problems",
 ]
 
 _MUTABLE = ("suspend", "cancel", "retention")
@@ -122,6 +123,15 @@ def parse_spec(data: Any) -> TestRunSpec:
         raise SpecError("; ".join(_explain(dict(item)) for item in error.errors()[:10])) from None
 
 
+def spec_problems(data: Any) -> list[tuple[tuple[str | int, ...], str]]:
+    """Every problem of a spec, as the path of the field within it and what is wrong there."""
+    try:
+        TestRunSpec.model_validate(data, by_alias=True, by_name=False)
+    except ValidationError as error:
+        return [(tuple(item["loc"]), _what(dict(item))) for item in error.errors()]
+    return []
+
+
 _WORDS = {
     "missing": "is required",
     "extra_forbidden": "is an unknown field",
@@ -139,6 +149,10 @@ def _explain(item: dict[str, Any]) -> str:
     path = ""
     for part in item["loc"]:
         path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return f"spec{path}: {_what(item)}"
+
+
+def _what(item: dict[str, Any]) -> str:
     text = str(item["msg"]).replace(" after validation", "")
     for prefix in ("Value error, ", "Input ", "String ", "List ", "Dictionary "):
         text = text.removeprefix(prefix)
@@ -146,4 +160,4 @@ def _explain(item: dict[str, Any]) -> str:
     seen = item["input"]
     if item["type"] not in {"missing", "extra_forbidden", "value_error"} and isinstance(seen, str | int | float):
         text += f", not {seen!r}" if len(str(seen)) <= _SHOWN else f", not {len(str(seen))} characters"
-    return f"spec{path}: {text}"
+    return text
