@@ -47,7 +47,7 @@ class Entry(NamedTuple):
 
 
 SECTIONS: dict[str, tuple[Entry, ...]] = {
-    "Runs": (),
+    "Runs": (Entry("run", "Execute TestRuns on this machine, or with --cluster on a cluster."),),
     "Environments": (),
 }
 """Sections of --help, in their order."""

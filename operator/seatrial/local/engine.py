@@ -49,8 +49,8 @@ class Folders:
 
     scratch: Path
     """Data of servers, volumes of pods; removed in the end."""
-    logs: Path
-    """Kept."""
+    logs: Callable[[Object], Path]
+    """Where the logs of a TestRun are kept."""
 
 
 async def run_locally(  # noqa: PLR0913, PLR0917  (called in one place)
@@ -78,7 +78,7 @@ async def run_locally(  # noqa: PLR0913, PLR0917  (called in one place)
     wanted = {name: value or {} for name, value in (body["spec"].get("services") or {}).items()}
     versions = {name: value.get("version") for name, value in wanted.items()}
     servers = Servers(search, versions, addresses, folders.scratch / "data", tell)
-    node = Node(store, folders.scratch, folders.logs, addresses, mapping, servers)
+    node = Node(store, folders.scratch, folders.logs(body), addresses, mapping, servers)
     cluster = LocalCluster(store, node, tell)
     tools = Tools(cluster, _settings(versions), cluster, Slots(1), read_inpod_files(), addresses)
     reconciler = Run(body, tools)

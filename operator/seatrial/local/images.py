@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import tomllib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from seatrial.errors import SeatrialError
+
+Object = dict[str, Any]
 
 FILE = "seatrial.toml"
 
@@ -78,6 +81,13 @@ class LocalMapping:
             f'Write into {FILE}: [images."{image}"] dir = "FOLDER", or give --map {image}=FOLDER'
         )
 
+    def objects(self) -> tuple[Object, ...]:
+        """The ConfigMaps, each of the files of its folder."""
+        return tuple(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, **_content(folder)}
+            for name, folder in self.config_maps
+        )
+
     def plus(self, other: LocalMapping) -> LocalMapping:
         """Both; this one's entries come first."""
         return LocalMapping(self.images + other.images, self.config_maps + other.config_maps)
@@ -116,6 +126,21 @@ def parse_option(text: str) -> LocalMapping:
     if not mark or not image or not folder:
         raise MappingError(f"--map {text!r}: expected IMAGE=DIR")
     return LocalMapping((LocalImage(image, _folder(Path(FILE), image, folder)),))
+
+
+def parse_config_map(text: str) -> LocalMapping:
+    """`NAME=DIR`. Raises MappingError."""
+    name, mark, folder = text.partition("=")
+    if not mark or not name or not folder:
+        raise MappingError(f"--configmap {text!r}: expected NAME=DIR")
+    return LocalMapping(config_maps=((name, _folder(Path(FILE), name, folder)),))
+
+
+def _content(folder: Path) -> Object:
+    """Files as `kubectl create configmap --from-file` takes them."""
+    files = [folder] if folder.is_file() else sorted(path for path in folder.iterdir() if path.is_file())
+    packed = {path.name: base64.b64encode(path.read_bytes()).decode() for path in files}
+    return {"binaryData": packed}
 
 
 def _folder(file: Path, name: str, folder: str) -> Path:
