@@ -1,0 +1,1 @@
+"""The embedded engine: a TestRun with processes on this machine instead of objects in a cluster."""
