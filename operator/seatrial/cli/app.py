@@ -49,6 +49,13 @@ class Entry(NamedTuple):
 SECTIONS: dict[str, tuple[Entry, ...]] = {
     "Runs": (),
     "Environments": (),
+    "Files and this machine": (
+        Entry("init", "Write a first TestRun, a test and seatrial.toml for a project."),
+        Entry("lint", "Check manifests as the API server does."),
+        Entry("import", "Make a TestRun from what a project has.", "import_compose:app"),
+        Entry("report", "Write one self-contained page about a run."),
+        Entry("doctor", "Check this machine, and the cluster where there is one."),
+    ),
 }
 """Sections of --help, in their order."""
 
