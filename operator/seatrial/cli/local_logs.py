@@ -22,12 +22,12 @@ LOOK_SECONDS = 0.2
 def print_local_logs(folder: Path, part: Part, *, follow: bool) -> None:
     """Print the logs of a part. Raises CliError with the logs that there are."""
     files = files_of(log_files(folder), part)
+    if follow and len(files) > 1:
+        raise CliError(f"{len(files)} logs cannot be followed at once here: choose one with --suite and --shard", Exit.USAGE)
     for title, path in files.items():
         if len(files) > 1:
             print(f"==> {title} <==", flush=True)
-        _print(folder, path, follow=follow and len(files) == 1)
-    if follow and len(files) > 1:
-        raise CliError(f"{len(files)} logs cannot be followed at once here: choose one with --suite and --shard", Exit.USAGE)
+        _print(folder, path, follow=follow)
 
 
 def files_of(files: dict[str, Path], part: Part) -> dict[str, Path]:

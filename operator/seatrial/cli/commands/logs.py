@@ -55,9 +55,9 @@ def logs(
 
 def _print_test(name: str, where: Where, test: str, suite: str, shard: int | None) -> None:
     from seatrial.cli.runs import load_record
-    from seatrial.cli.test_log import test_log
+    from seatrial.cli.attempts_log import attempts_log
 
-    print("\n".join(test_log(load_record(name, where), test, suite, shard)))
+    print("\n".join(attempts_log(load_record(name, where), test, suite, shard)))
 
 
 def _print_logs(name: str, where: Where, part: Part | None, *, follow: bool) -> None:

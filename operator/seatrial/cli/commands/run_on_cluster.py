@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.cli.exits import CliError, Exit, exit_of
 from seatrial.cli.options import Output, Where
+from seatrial.errors import ClusterError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,10 @@ async def _refuse_finished(cluster: RunCluster, run: Object) -> None:
     name = run["metadata"].get("name")
     if not name:
         return
-    there, _ = await cluster.look(name)
+    try:
+        there, _ = await cluster.look(name)
+    except ClusterError as error:
+        raise cluster.explain(error, f"TestRun {cluster.namespace}/{name} cannot be read") from None
     if there is not None and exit_of(there.get("status") or {}) is not None:
         flags = cluster.where.flags
         raise CliError(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seatrial.cli.record import Result, RunRecord
 
 
-def test_log(record: RunRecord, test: str, suite: str = "", shard: int | None = None) -> list[str]:
+def attempts_log(record: RunRecord, test: str, suite: str = "", shard: int | None = None) -> list[str]:
     """Every attempt of a test. Its id may be cut at the left or be the name alone, as long as it means one test.
 
     Raises CliError with similar ids when there is none, and with all of them when there are several.
