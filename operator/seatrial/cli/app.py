@@ -61,6 +61,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("shell", "Open a shell in the environment of a run."),
         Entry("port-forward", "Forward a port of this machine to a service or an application."),
         Entry("extend", "Keep the environment of a run longer."),
+    ),
     "Files and this machine": (
         Entry("init", "Write a first TestRun, a test and seatrial.toml for a project."),
         Entry("lint", "Check manifests as the API server does."),

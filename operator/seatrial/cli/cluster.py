@@ -95,6 +95,12 @@ class RunCluster:
                 event = json.loads(line)
                 yield str(event["type"]), event["object"]
 
+    async def ask(
+        self, method: str, path: str, *, query: list[tuple[str, str]] | None = None, body: Object | None = None
+    ) -> Object:
+        """Any other question, such as what is installed and what its user may do. Raises ClusterError."""
+        return await self._requests.call(method, path, query=query, body=body)
+
     async def create(self, item: Object) -> Object:
         """Create a TestRun, also under a generated name."""
         # Not twice, if an answer is lost: the name is made here.
