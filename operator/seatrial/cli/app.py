@@ -47,8 +47,29 @@ class Entry(NamedTuple):
 
 
 SECTIONS: dict[str, tuple[Entry, ...]] = {
-    "Runs": (Entry("run", "Execute TestRuns on this machine, or with --cluster on a cluster."),),
-    "Environments": (),
+    "Runs": (
+        Entry("run", "Execute TestRuns on this machine, or with --cluster on a cluster."),
+        Entry("wait", "Wait for the end of a TestRun and show its progress."),
+        Entry("status", "Show one run in full, or the TestRuns of a cluster."),
+        Entry("results", "Show the outcome of every test, also as JUnit XML, CTRF or GitHub annotations."),
+        Entry("logs", "Print the log of a suite, a service, an application or a test."),
+        Entry("diff", "Compare two runs test by test."),
+        Entry("rerun", "Run a TestRun once more, or its failed tests alone."),
+        Entry("cancel", "End a TestRun now."),
+        Entry("clean", "Delete TestRuns with their results."),
+    ),
+    "Environments": (
+        Entry("shell", "Open a shell in the environment of a run."),
+        Entry("port-forward", "Forward a port of this machine to a service or an application."),
+        Entry("extend", "Keep the environment of a run longer."),
+    ),
+    "Files and this machine": (
+        Entry("init", "Write a first TestRun, a test and seatrial.toml for a project."),
+        Entry("lint", "Check manifests as the API server does."),
+        Entry("import", "Make a TestRun from what a project has.", "import_compose:app"),
+        Entry("report", "Write one self-contained page about a run."),
+        Entry("doctor", "Check this machine, and the cluster where there is one."),
+    ),
 }
 """Sections of --help, in their order."""
 
@@ -99,8 +120,7 @@ class LazyGroup(TyperGroup):
         try:
             return _code(super().main(args, prog_name, **extra))
         except _UsageError as error:
-            cast("Any", error).show()
-            return Exit.USAGE
+            return _explain_usage(cast("Any", error))
         except CliError as error:
             return _complain(error, error.message, error.exit)
         except SeatrialError as error:
@@ -110,6 +130,20 @@ class LazyGroup(TyperGroup):
         except Exception as error:  # noqa: BLE001  (people never see a stack trace that they have not asked for)
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             return _complain(error, f"a defect of seatrial: {what} ({DEBUG_VARIABLE}=1 shows where)", Exit.CANNOT_ASK)
+
+
+def _explain_usage(error: Any) -> int:
+    """What is wrong with the command line, and how it is meant."""
+    message = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(message, file=sys.stderr)
+        return Exit.USAGE
+    if error.ctx is not None:
+        print(error.ctx.get_usage(), file=sys.stderr)
+    print(f"error: {message}", file=sys.stderr)
+    if error.ctx is not None:
+        print(f"see: {error.ctx.command_path} --help", file=sys.stderr)
+    return Exit.USAGE
 
 
 def _entry(name: str) -> Entry | None:

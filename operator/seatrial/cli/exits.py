@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Exit(IntEnum):
@@ -25,3 +29,14 @@ class CliError(Exception):
         super().__init__(message)
         self.message = message
         self.exit = exit
+
+
+def exit_of(status: Mapping[str, Any]) -> Exit | None:
+    """The exit code of a TestRun's status; None while it is not over."""
+    conditions = {item["type"]: item for item in status.get("conditions") or ()}
+    if conditions.get("Finished", {}).get("status") != "True":
+        return None
+    succeeded = conditions.get("Succeeded", {})
+    if succeeded.get("status") == "True":
+        return Exit.PASSED
+    return Exit.FAILED if succeeded.get("reason") == "TestsFailed" else Exit.CANNOT_ASK

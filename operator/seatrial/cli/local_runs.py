@@ -19,7 +19,7 @@ from seatrial.cli.lint import lint
 from seatrial.cli.manifest import ManifestError, load_manifests
 from seatrial.cli.records import LOGS, RunWriter, prune
 from seatrial.local.engine import Folders, LocalRun, run_locally
-from seatrial.local.servers import Search
+from seatrial.local.servers import this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -144,7 +144,7 @@ async def _one(
         return writer.folder / LOGS
 
     done = await run_locally(
-        body, objects, Folders(folder, start), order.mapping, Search.of_this_machine(), on_status, shown.tell, interrupted
+        body, objects, Folders(folder, start), order.mapping, this_machine(), on_status, shown.tell, interrupted
     )
     if writer is not None:
         writer.add_slices(done.slices)

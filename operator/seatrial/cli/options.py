@@ -59,5 +59,10 @@ class Where:
     @property
     def flags(self) -> str:
         """The same options as text, for a next command that a message tells. Begins with a space, or is empty."""
-        named = (("--kubeconfig", self.kubeconfig), ("--context", self.context), ("-n", self.namespace))
+        return self.cluster_flags + (f" -n {self.namespace}" if self.namespace else "")
+
+    @property
+    def cluster_flags(self) -> str:
+        """Those that name the cluster alone."""
+        named = (("--kubeconfig", self.kubeconfig), ("--context", self.context))
         return "".join(f" {flag} {value}" for flag, value in named if value)

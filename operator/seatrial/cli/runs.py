@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.cli.exits import CliError
 from seatrial.cli.records import find_record, runs_folder
+from seatrial.cli.screen import notice
 
 if TYPE_CHECKING:
     from seatrial.cli.options import Where
@@ -19,6 +20,7 @@ def load_record(name: str, where: Where) -> RunRecord:
     Raises CliError that names every place that was looked at.
     """
     if not where.explicit and (found := find_record(name)) is not None:
+        notice(f"a local run; --cluster asks the cluster for {name}")
         return found
     try:
         return asyncio.run(_from_cluster(name, where))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
 
     from seatrial.local.node import Node
+    from seatrial.local.servers_of_run import Servers
     from seatrial.local.store import Store
     from seatrial.naming import RunId
 
@@ -24,9 +25,10 @@ TESTRUN = "TestRun"
 class LocalCluster:
     """Objects in memory and pods that are processes. Nothing here is beyond the one run that it is made for."""
 
-    def __init__(self, store: Store, node: Node, tell: Callable[[str, str], None]) -> None:
+    def __init__(self, store: Store, node: Node, servers: Servers, tell: Callable[[str, str], None]) -> None:
         self._store = store
         self._node = node
+        self._servers = servers
         self._tell = tell
 
     # --- What is seen ----------------------------------------------------------------------------------------------
@@ -71,6 +73,7 @@ class LocalCluster:
 
     async def delete_environment(self, namespace: str) -> None:
         await self._node.stop()
+        await self._servers.clean_up()
         self._store.delete_namespace(namespace)
 
     async def delete_suites(self, namespace: str) -> None:

@@ -79,7 +79,7 @@ async def run_locally(  # noqa: PLR0913, PLR0917  (called in one place)
     versions = {name: value.get("version") for name, value in wanted.items()}
     servers = Servers(search, versions, addresses, folders.scratch / "data", tell)
     node = Node(store, folders.scratch, folders.logs(body), addresses, mapping, servers)
-    cluster = LocalCluster(store, node, tell)
+    cluster = LocalCluster(store, node, servers, tell)
     tools = Tools(cluster, _settings(versions), cluster, Slots(1), read_inpod_files(), addresses)
     reconciler = Run(body, tools)
 

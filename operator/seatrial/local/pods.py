@@ -37,8 +37,6 @@ Object = dict[str, Any]
 
 PROBE_SECONDS = 1.0
 STOP_SECONDS = 1.0
-STOP_SIGNALS = {"postgres": signal.SIGQUIT}
-"""Of services; the others are killed: their data goes with them. PostgreSQL would leave a piece of shared memory."""
 
 
 class LocalPod:
@@ -63,6 +61,7 @@ class LocalPod:
         }
         self._processes: dict[str, Process] = {}
         self._stopping = False
+        self._stop_signal: int = signal.SIGTERM
 
     async def run(self) -> None:
         """From the first container to the last. What goes wrong is in the pod's status."""
@@ -106,7 +105,8 @@ class LocalPod:
         output = self._open(name, lines=role == "agent")
         try:
             if role == "service":
-                self._processes[name] = await self._servers.start(container, self._body, self._around, output.end)
+                started = await self._servers.start(container, self._body, self._around, output.end)
+                self._processes[name], self._stop_signal = started
             else:
                 command = self._command(container, role)
                 self._processes[name] = await Process.start(
@@ -173,8 +173,7 @@ class LocalPod:
     async def stop(self) -> None:
         """End every process, the container that the pod is there for last: a relay has something left to say."""
         self._stopping = True
-        number = STOP_SIGNALS.get(self.role, signal.SIGKILL) if self.component == "service" else signal.SIGTERM
-        await asyncio.gather(*(process.stop(STOP_SECONDS, number) for process in self._processes.values()))
+        await asyncio.gather(*(process.stop(STOP_SECONDS, self._stop_signal) for process in self._processes.values()))
         for output in self.outputs.values():
             if isinstance(output, LineOutput):
                 output.finish()

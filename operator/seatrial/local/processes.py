@@ -41,10 +41,10 @@ class Process:
         env: Mapping[str, str],
         folder: Path,
         output: int,
-        user: int | None = None,
+        identity: tuple[int, int | None] | None = None,
     ) -> Process:
-        """Start a program whose stdout and stderr go to a file descriptor. Raises OSError."""
-        identity = {"user": user, "group": user, "extra_groups": []} if user is not None else {}
+        """Start a program whose stdout and stderr go to a file descriptor. `identity`: user and group. Raises OSError."""
+        other = {"user": identity[0], "group": identity[1], "extra_groups": []} if identity is not None else {}
         process = await asyncio.create_subprocess_exec(
             *command,
             env=dict(env),
@@ -54,7 +54,7 @@ class Process:
             stderr=output,
             start_new_session=True,
             preexec_fn=die_with_parent,
-            **identity,  # type: ignore[arg-type]
+            **other,  # type: ignore[arg-type]
         )
         return cls(process)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from seatrial.local.containers import data_of, variables_of
 from seatrial.local.images import MappingError
 from seatrial.local.processes import Process
-from seatrial.local.servers import NoServerError, Wanted, find_server
+from seatrial.local.servers import EXTRA_PORTS, NoServerError, Wanted, find_server
 from seatrial.naming import CONNECTION_SECRET, NAME_LABEL
 
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
     from seatrial.local.addresses import LocalAddresses
     from seatrial.local.containers import Surroundings
-    from seatrial.local.servers import Search
-
-logger = logging.getLogger(__name__)
+    from seatrial.local.servers import Launch, Search
 
 Object = dict[str, Any]
+
+CLEANUP_SECONDS = 10.0
 
 
 class PreparationError(OSError):
@@ -45,36 +46,64 @@ class Servers:
         self._addresses = addresses
         self._data = data
         self._tell = tell
+        self._launches: list[Launch] = []
 
-    async def start(self, container: Object, pod: Object, around: Surroundings, output: int) -> Process:
-        """Start a service's server. Raises MappingError when nothing on this machine can be it, OSError."""
+    async def start(self, container: Object, pod: Object, around: Surroundings, output: int) -> tuple[Process, int]:
+        """Start a service's server; with the signal that ends it.
+
+        Raises MappingError when nothing on this machine can be it, and OSError.
+        """
         service: str = pod["metadata"]["labels"][NAME_LABEL]
-        port = container["ports"][0]["containerPort"]
         folder = self._data / service
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, mode=0o711)
+        extra = {name: self._addresses.take() for name in EXTRA_PORTS.get(service, ())}
+        variables = data_of(around.read("Secret", CONNECTION_SECRET))
         wanted = Wanted(
             service=service,
             version=self._versions.get(service),
-            address=self._addresses.find(service, port),
+            address=self._addresses.find(service, container["ports"][0]["containerPort"]),
             folder=folder,
-            variables={
-                name: value.decode() for name, value in data_of(around.read("Secret", CONNECTION_SECRET)).items()
-            },
+            variables={name: value.decode() for name, value in variables.items()},
             options=variables_of(container, pod, around),
+            extra_ports=extra,
+            arguments=tuple(container.get("args") or ()),
         )
         try:
             launch = await asyncio.to_thread(find_server, wanted, self._search)
         except NoServerError as error:
             raise MappingError(str(error)) from None
         self._tell(service, launch.provider)
-        for command in launch.prepare:
-            process = await Process.start(
-                command, env=launch.env, folder=launch.folder, output=output, user=launch.user
-            )
-            if code := await process.wait():
-                raise PreparationError(f"{command[0]} ended with exit code {code}")
-        for owned in self._addresses.ports_of(service).values():
-            self._addresses.release(owned)
-        return await Process.start(
-            launch.command, env=launch.env, folder=launch.folder, output=output, user=launch.user
+        await self._prepare(launch, output)
+        for port in (*self._addresses.ports_of(service).values(), *extra.values()):
+            self._addresses.release(port)
+        self._launches.append(launch)
+        process = await Process.start(
+            launch.command,
+            env=launch.env,
+            folder=launch.folder,
+            output=output,
+            identity=(launch.user, launch.group) if launch.user is not None else None,
         )
+        return process, launch.stop
+
+    async def _prepare(self, launch: Launch, output: int) -> None:
+        for name, content in launch.files.items():
+            path = launch.folder / name
+            path.touch(mode=0o600)
+            path.write_text(content)
+        for command in launch.prepare:
+            process = await Process.start(command, env=launch.env, folder=launch.folder, output=output)
+            if code := await process.wait():
+                raise PreparationError(f"{command[0]} ended with exit code {code} before the server was started")
+
+    async def clean_up(self) -> None:
+        """Remove what servers leave behind that are no processes and no files of theirs."""
+        launches, self._launches = self._launches, []
+        for launch in launches:
+            for command in launch.cleanup:
+                with suppress(OSError, TimeoutError):
+                    process = await Process.start(
+                        command, env=launch.env, folder=launch.folder, output=subprocess.DEVNULL
+                    )
+                    async with asyncio.timeout(CLEANUP_SECONDS):
+                        await process.wait()

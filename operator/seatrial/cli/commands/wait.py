@@ -1,0 +1,85 @@
+"""`seatrial wait`: until the end of a TestRun of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seatrial.cli.durations import seconds_of_duration
+from seatrial.cli.exits import Exit, exit_of
+from seatrial.cli.options import Context, Kubeconfig, Namespace, Output, OutputFormat, RunName, Where
+
+if TYPE_CHECKING:
+    from seatrial.cli.cluster import RunCluster
+
+Timeout = Annotated[
+    str,
+    typer.Option("--timeout", metavar="DURATION", help="Wait no longer than this, such as 30m.", show_default=False),
+]
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as a shell has it."""
+
+
+def wait(
+    run: RunName,
+    timeout: Timeout = "",
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = None,
+    output: OutputFormat = Output.TABLE,
+) -> int:
+    """Wait for the end of a TestRun and show its progress.
+
+    Exits with 0 when it has passed, 1 when tests have failed, and 2 when there is no answer: the run has ended in Error,
+    was cancelled or deleted, or was not over in time.
+    """
+    where = Where(namespace, context, kubeconfig)
+    seconds = seconds_of_duration(timeout, "--timeout") if timeout else None
+    return follow_to_end(run, where, seconds, output)
+
+
+def follow_to_end(name: str, where: Where, seconds: float | None, output: Output) -> int:
+    """Show a TestRun's progress until its end, then its verdict on standard output; returns the exit code."""
+    from seatrial.cli.screen import notice
+
+    try:
+        run = asyncio.run(_follow(name, where, seconds))
+    except KeyboardInterrupt:
+        notice(f"interrupted; TestRun {name} goes on: seatrial wait {name}{where.flags}, or seatrial cancel {name}{where.flags}")
+        return INTERRUPTED
+    return tell_end(run, output)
+
+
+def tell_end(run: dict[str, Any], output: Output) -> int:
+    """The verdict of a TestRun on standard output; returns its exit code."""
+    from seatrial.cli.export.texts import one_line
+    from seatrial.cli.progress import verdict_text
+    from seatrial.cli.screen import STYLE_OF, paint
+
+    status = run["status"]
+    if output is Output.JSON:
+        print(json.dumps(run, indent=2))
+    else:
+        text = f"{run['metadata']['name']}: {one_line(verdict_text(status), 2000)}"
+        print(paint(text, STYLE_OF.get(status.get("phase", ""), "")))
+    code = exit_of(status)
+    return Exit.CANNOT_ASK if code is None else code
+
+
+async def _follow(name: str, where: Where, seconds: float | None) -> dict[str, Any]:
+    from seatrial.cli.cluster import connect
+
+    async with connect(where) as cluster:
+        return await follow_on(cluster, name, seconds)
+
+
+async def follow_on(cluster: RunCluster, name: str, seconds: float | None) -> dict[str, Any]:
+    """The same with a cluster that is connected already."""
+    from seatrial.cli.live import progress_on
+    from seatrial.cli.watching import Patience, wait_for_end
+
+    with progress_on() as progress:
+        return await wait_for_end(cluster, name, progress, Patience(total=seconds))

@@ -1,0 +1,146 @@
+"""The cluster of the kubeconfig: does it answer, is the product installed and healthy, what may its user do."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from seatrial import __version__
+from seatrial.api import GROUP
+from seatrial.api.crd import crds
+from seatrial.cli.doctor.model import Check, State
+from seatrial.cli.exits import CliError
+from seatrial.errors import ClusterError, ForbiddenError, NotFoundError
+
+if TYPE_CHECKING:
+    from seatrial.cli.cluster import RunCluster
+    from seatrial.cli.options import Where
+
+LEAST_KUBERNETES = (1, 29)
+"""The first version whose native sidecars are on by default."""
+_AREA = "cluster"
+_INSTALL = "helm upgrade --install seatrial charts/seatrial --namespace seatrial-system --create-namespace"
+_OPERATORS = "/apis/apps/v1/deployments"
+_SELECTOR = "app.kubernetes.io/name=seatrial"
+_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+async def check_cluster(where: Where) -> list[Check]:
+    """All checks of the cluster. Where none was asked for, none of them fails: local runs need no cluster."""
+    from seatrial.cli.cluster import connect
+
+    worst = State.FAIL if where.explicit else State.WARN
+    try:
+        async with connect(where) as cluster:
+            try:
+                version = await cluster.ask("GET", "/version")
+            except ClusterError as error:
+                advice = f"kubectl{where.flags} version"
+                return [Check(_AREA, "connection", worst, f"{cluster.server} does not answer: {error}", advice)]
+            return [
+                _kubernetes(cluster.server, version, worst),
+                *[await _crd(cluster, definition, worst) for definition in crds()],
+                await _operator(cluster, worst),
+                *[await _may(cluster, verb, resource, worst) for verb, resource in _RIGHTS],
+            ]
+    except CliError as error:
+        return [Check(_AREA, "connection", worst, error.message, "" if not where.explicit else "kubectl config get-contexts")]
+
+
+def _kubernetes(server: str, version: dict[str, Any], worst: State) -> Check:
+    text = str(version.get("gitVersion", "?"))
+    seen = f"Kubernetes {text} at {server}"
+    numbers = re.match(r"v?(\d+)\.(\d+)", text)
+    if numbers and (int(numbers[1]), int(numbers[2])) < LEAST_KUBERNETES:
+        return Check(_AREA, "connection", worst, seen, "Seatrial needs Kubernetes {}.{} or later".format(*LEAST_KUBERNETES))
+    return Check(_AREA, "connection", State.OK, seen)
+
+
+async def _crd(cluster: RunCluster, ours: dict[str, Any], worst: State) -> Check:
+    name = ours["metadata"]["name"]
+    title = f"kind {ours['spec']['names']['kind']}"
+    try:
+        found = await cluster.ask("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
+    except NotFoundError:
+        return Check(_AREA, title, worst, f"{name} is not installed", _INSTALL)
+    except ForbiddenError:
+        return Check(_AREA, title, State.WARN, f"{name}: you may not read CustomResourceDefinitions")
+    except ClusterError as error:
+        return Check(_AREA, title, worst, f"{name}: {error}")
+    mine, theirs = fields(_schema(ours)), fields(_schema(found))
+    if mine == theirs:
+        return Check(_AREA, title, State.OK, f"{name}, as this version has it")
+    lacking, more = sorted(mine - theirs), sorted(theirs - mine)
+    said = [f"it lacks {', '.join(lacking[:3])}"] if lacking else []
+    said += [f"it has {', '.join(more[:3])} which this version does not know"] if more else []
+    advice = _INSTALL if lacking else "pip install --upgrade seatrial"
+    return Check(_AREA, title, State.WARN, f"{name} is of another version: {'; '.join(said)}", advice)
+
+
+def _schema(definition: dict[str, Any]) -> dict[str, Any]:
+    versions = (definition.get("spec") or {}).get("versions") or [{}]
+    schema = (versions[-1].get("schema") or {}).get("openAPIV3Schema") or {}
+    return dict(schema)
+
+
+def fields(schema: dict[str, Any], path: str = "") -> frozenset[str]:
+    """The path of every field of a schema."""
+    found: set[str] = set()
+    for name, member in (schema.get("properties") or {}).items():
+        here = f"{path}.{name}" if path else name
+        found |= {here} | fields(member, here)
+    items = schema.get("items")
+    return frozenset(found | fields(items, f"{path}[]")) if isinstance(items, dict) else frozenset(found)
+
+
+async def _operator(cluster: RunCluster, worst: State) -> Check:
+    name = "operator"
+    try:
+        answer = await cluster.ask("GET", _OPERATORS, query=[("labelSelector", _SELECTOR)])
+    except ForbiddenError:
+        return Check(_AREA, name, State.WARN, "you may not list Deployments of all namespaces: not looked at")
+    except ClusterError as error:
+        return Check(_AREA, name, worst, str(error))
+    items = answer.get("items") or []
+    if not items:
+        return Check(_AREA, name, worst, f"no Deployment has the label {_SELECTOR}", _INSTALL)
+    metadata, status = items[0]["metadata"], items[0].get("status") or {}
+    place = f"{metadata['namespace']}/{metadata['name']}"
+    if not status.get("readyReplicas"):
+        advice = f"kubectl{cluster.where.flags.partition(' -n ')[0]} -n {metadata['namespace']} describe deployment {metadata['name']}"
+        return Check(_AREA, name, worst, f"{place} is not ready", advice)
+    version = (metadata.get("labels") or {}).get("app.kubernetes.io/version", "?")
+    if version != __version__:
+        seen = f"{place} is ready, version {version}; this is {__version__}"
+        return Check(_AREA, name, State.WARN, seen, "install the same version of both")
+    return Check(_AREA, name, State.OK, f"{place} is ready, version {version}")
+
+
+_RIGHTS = (
+    ("create", "testruns"),
+    ("list", "testruns"),
+    ("patch", "testruns"),
+    ("delete", "testruns"),
+    ("list", "testresultslices"),
+)
+
+
+async def _may(cluster: RunCluster, verb: str, resource: str, worst: State) -> Check:
+    """Whether the user may do something in the namespace that is meant."""
+    attributes = {"namespace": cluster.namespace, "verb": verb, "group": GROUP, "resource": resource}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    name = f"may {verb} {resource}"
+    try:
+        answer = await cluster.ask("POST", _REVIEWS, body=review)
+    except ClusterError as error:
+        return Check(_AREA, name, State.WARN, f"cannot be asked: {error}")
+    if (answer.get("status") or {}).get("allowed"):
+        return Check(_AREA, name, State.OK, f"in namespace {cluster.namespace}")
+    state = worst if verb in {"create", "list"} else State.WARN
+    advice = f"ask whoever administers namespace {cluster.namespace} for the right to {verb} {resource}.{GROUP}"
+    return Check(_AREA, name, state, f"not in namespace {cluster.namespace}", advice)
+
