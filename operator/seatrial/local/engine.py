@@ -53,7 +53,7 @@ class Folders:
     """Where the logs of a TestRun are kept."""
 
 
-async def run_locally(  # noqa: PLR0913, PLR0917  (called in one place)
+async def run_locally(  # noqa: PLR0917  (called in one place)
     manifest: Object,
     objects: Sequence[Object],
     folders: Folders,

@@ -29,7 +29,7 @@ Object = dict[str, Any]
 class Node:
     """Where the pods of a run are processes."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  (made in one place)
         self, store: Store, folder: Path, logs: Path, addresses: LocalAddresses, mapping: LocalMapping, servers: Servers
     ) -> None:
         self._store = store
@@ -51,6 +51,8 @@ class Node:
                 self._start_all([_pod_of(item, item["metadata"]["name"], {})])
             case "Job":
                 self._start_all(list(_pods_of_job(item)))
+            case _:
+                pass
 
     def _start_all(self, pods: list[Object]) -> None:
         for pod in pods:

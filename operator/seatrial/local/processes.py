@@ -43,7 +43,7 @@ class Process:
         output: int,
         identity: tuple[int, int | None] | None = None,
     ) -> Process:
-        """Start a program whose stdout and stderr go to a file descriptor. `identity`: user and group. Raises OSError."""
+        """Start a program that writes to a file descriptor, as another user and group if need be. Raises OSError."""
         other = {"user": identity[0], "group": identity[1], "extra_groups": []} if identity is not None else {}
         process = await asyncio.create_subprocess_exec(
             *command,

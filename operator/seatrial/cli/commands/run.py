@@ -18,7 +18,9 @@ def run(
     ] = None,
     config_maps: Annotated[
         list[str] | None,
-        typer.Option("--configmap", metavar="NAME=DIR", help="The folder that stands for a ConfigMap; may be given often."),
+        typer.Option(
+            "--configmap", metavar="NAME=DIR", help="The folder that stands for a ConfigMap; may be given often."
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="The mapping of images; else the nearest seatrial.toml.")

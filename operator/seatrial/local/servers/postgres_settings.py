@@ -59,7 +59,7 @@ def password(user: str, secret: str) -> str:
 
 
 def identifier(name: str) -> str:
-    """As SQL has it: "a ""name""". Raises PrepareError for what is not one line."""
+    """As SQL has it, in double quotes. Raises PrepareError for what is not one line."""
     return '"' + _one_line(name).replace('"', '""') + '"'
 
 
