@@ -6,13 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import AlreadyExistsError, ConflictError, ForbiddenError, NotFoundError
-from seatrial.local.output import LineOutput
 from seatrial.local.store import merge, run_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Iterable
 
     from seatrial.local.node import Node
+    from seatrial.local.output import LineOutput
     from seatrial.local.servers_of_run import Servers
     from seatrial.local.store import Store
     from seatrial.naming import RunId
@@ -25,11 +25,10 @@ TESTRUN = "TestRun"
 class LocalCluster:
     """Objects in memory and pods that are processes. Nothing here is beyond the one run that it is made for."""
 
-    def __init__(self, store: Store, node: Node, servers: Servers, tell: Callable[[str, str], None]) -> None:
+    def __init__(self, store: Store, node: Node, servers: Servers) -> None:
         self._store = store
         self._node = node
         self._servers = servers
-        self._tell = tell
 
     # --- What is seen ----------------------------------------------------------------------------------------------
 
@@ -108,8 +107,7 @@ class LocalCluster:
         return {}
 
     async def record_event(self, run: RunId, *, warning: bool, reason: str, message: str, at: str) -> None:
-        del run, warning, at
-        self._tell(reason, message)
+        """Whoever is interested sees it in the status."""
 
     async def list_environments(self) -> list[Object]:
         return self._store.items("Namespace")

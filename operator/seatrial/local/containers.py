@@ -138,7 +138,7 @@ def suite_command(container: Object, pod: Object, around: Surroundings) -> Comma
         "SEATRIAL_PYTEST_ARGS": json.dumps([translate(item, container, image, around) for item in arguments]),
         "TMPDIR": str(mounts.get("/tmp", around.folder)),  # noqa: S108  (as the image has it)
     }
-    folder = mounts[working] if working in mounts else image.folder if image else around.folder
+    folder = mounts.get(working, image.folder if image else around.folder)
     script = translate(container["command"][1], container, image, around)
     return Command((interpreter, script), {**_inherited(), **variables}, folder)
 

@@ -66,7 +66,7 @@ async def run_locally(  # noqa: PLR0917  (called in one place)
     """Execute a TestRun until its verdict; then every process is ended.
 
     `objects` are the ConfigMaps and Secrets of its namespace. `on_status` is called with the TestRun whenever its
-    status has changed; `tell` with a reason and a message. `cancelled` cancels the run.
+    status has changed; `tell` with each service and the provider that it got. `cancelled` cancels the run.
     """
     store = Store()
     body = _admit(store, manifest)
@@ -79,7 +79,7 @@ async def run_locally(  # noqa: PLR0917  (called in one place)
     versions = {name: value.get("version") for name, value in wanted.items()}
     servers = Servers(search, versions, addresses, folders.scratch / "data", tell)
     node = Node(store, folders.scratch, folders.logs(body), addresses, mapping, servers)
-    cluster = LocalCluster(store, node, servers, tell)
+    cluster = LocalCluster(store, node, servers)
     tools = Tools(cluster, _settings(versions), cluster, Slots(1), read_inpod_files(), addresses)
     reconciler = Run(body, tools)
 

@@ -34,10 +34,9 @@ def keep(work: Callable[[], int]) -> int:
 
     The child gets every signal that this process gets, once: it is in a process group of its own, so that Ctrl-C does
     not reach it a second time. When this process is killed, the child is told to end (Linux), and ends what it has
-    started. Where orphans are not given to us (elsewhere than on Linux), those are ended that are in the sessions of
-    the child's own processes. Raises EngineKilledError.
+    started. Raises EngineKilledError.
     """
-    _adopt_orphans()
+    adopt_orphans()
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
@@ -46,7 +45,7 @@ def keep(work: Callable[[], int]) -> int:
     for number in FORWARDED:
         signal.signal(number, lambda number, _: _forward(child, number))
     _, status = os.waitpid(child, 0)
-    _kill_left()
+    kill_children()
     if os.WIFSIGNALED(status):
         raise EngineKilledError(os.WTERMSIG(status))
     return os.WEXITSTATUS(status)
@@ -75,14 +74,14 @@ def _forward(child: int, number: int) -> None:
         os.kill(child, number)
 
 
-def _adopt_orphans() -> None:
+def adopt_orphans() -> None:
     """Become the parent of every descendant whose own parent dies (Linux, prctl(2))."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _kill_left() -> None:
-    """Kill the children that we have got, and theirs, which become ours in turn."""
+def kill_children() -> None:
+    """Kill the children that this process has got, and theirs, which become its own in turn (Linux)."""
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         for pid in _children():

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +44,9 @@ class Process:
         identity: tuple[int, int | None] | None = None,
     ) -> Process:
         """Start a program that writes to a file descriptor, as another user and group if need be. Raises OSError."""
-        other = {"user": identity[0], "group": identity[1], "extra_groups": []} if identity is not None else {}
+        other: dict[str, Any] = (
+            {"user": identity[0], "group": identity[1], "extra_groups": []} if identity is not None else {}
+        )
         process = await asyncio.create_subprocess_exec(
             *command,
             env=dict(env),
@@ -54,7 +56,7 @@ class Process:
             stderr=output,
             start_new_session=True,
             preexec_fn=die_with_parent,
-            **other,  # type: ignore[arg-type]
+            **other,
         )
         return cls(process)
 

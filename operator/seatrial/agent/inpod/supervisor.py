@@ -269,6 +269,17 @@ def adopt_orphans() -> None:
             pass  # then a daemon of a test can outlive us; in a pod we are PID 1
 
 
+def die_with_supervisor(supervisor: int) -> None:
+    """Ask the kernel to kill this process when the supervisor is killed; that of a pod, PID 1, takes all with it."""
+    if supervisor != 1:
+        try:
+            import ctypes
+
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+        except (ImportError, OSError, AttributeError):
+            pass
+
+
 def children() -> list[int]:
     """Process ids of our children."""
     found = []
@@ -342,6 +353,7 @@ class Supervisor:
         self.trouble, trouble = os.pipe()
         os.environ.update(child_environment(self.shard))
         adopt_orphans()
+        supervisor = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
             signal.set_wakeup_fd(-1)
@@ -349,6 +361,7 @@ class Supervisor:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             os.setsid()
+            die_with_supervisor(supervisor)
             forbid_core_dumps()
             null = os.open(os.devnull, os.O_RDONLY)
             for source, target in ((null, 0), (self.out.end, 1), (self.err.end, 2)):

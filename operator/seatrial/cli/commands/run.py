@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from seatrial.cli.exits import CliError, Exit
+from seatrial.cli.options import Context, Kubeconfig, Namespace, Output, OutputFormat
 
 
 def run(
@@ -23,17 +24,40 @@ def run(
         ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", help="The mapping of images; else the nearest seatrial.toml.")
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="What stands for images; else the nearest seatrial.toml.",
+            show_default=False,
+        ),
     ] = None,
-    output: Annotated[str, typer.Option("--output", "-o", help="table or json.")] = "table",
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="Apply to a cluster and follow, instead of running here.")
+    ] = False,
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = None,
+    output: OutputFormat = Output.TABLE,
 ) -> int:
     """Execute TestRuns on this machine, without a cluster: the same file, the same verdict."""
-    from seatrial.cli.local_runs import Order, execute  # noqa: PLC0415  (--help imports nothing)
-    from seatrial.local.images import MappingError, find_mapping, load_mapping, parse_config_map, parse_option  # noqa: PLC0415
-    from seatrial.local.keeper import EngineKilledError, keep  # noqa: PLC0415
+    if cluster:
+        from seatrial.cli.commands.run_on_cluster import ClusterOptions, apply_and_follow
+        from seatrial.cli.options import Where
 
-    if output not in {"table", "json"}:
-        raise CliError(f"--output {output!r}: expected table or json", Exit.USAGE)
+        if mapping or config_maps or config:
+            raise CliError(
+                "--map, --configmap and --config are for runs on this machine, not with --cluster", Exit.USAGE
+            )
+        return apply_and_follow(
+            files, ClusterOptions(Where(namespace, context, kubeconfig, cluster=True), output=output)
+        )
+    if namespace or context or kubeconfig:
+        raise CliError("-n, --context and --kubeconfig name a cluster: add --cluster to run there", Exit.USAGE)
+    from seatrial.cli.local_runs import Order, execute
+    from seatrial.local.images import MappingError, find_mapping, load_mapping, parse_config_map, parse_option
+    from seatrial.local.keeper import EngineKilledError, keep
+
     try:
         known = load_mapping(config) if config is not None else find_mapping(Path.cwd())
         for text in reversed(mapping or []):
@@ -42,10 +66,9 @@ def run(
             known = parse_config_map(text).plus(known)
     except MappingError as error:
         raise CliError(str(error), Exit.USAGE) from None
-    try:
-        with Order.make(files, known, as_json=output == "json") as order:
+    with Order.make(files, known, output) as order:
+        try:
             return keep(lambda: execute(order))
-    except EngineKilledError as error:
-        raise CliError(
-            f"the engine was killed by {error}; its processes are gone, and there is no verdict. Run it again"
-        ) from None
+        except EngineKilledError as error:
+            what = f"the engine was killed by {error}: there is no verdict, and its processes are gone; run it again"
+            raise CliError(what) from None

@@ -1,0 +1,94 @@
+"""The folder in which runs live while they go on; and what is left when one was killed with all that looked after it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seatrial.errors import SeatrialError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PREFIX = "seatrial-"
+MEMORY = Path("/dev/shm")  # noqa: S108  (a memory file system of Linux)
+ROOM_BYTES = 1 << 30
+"""As much as a run with every service may need; memory that has less is not used."""
+LOCK = ".lock"
+
+
+class NoScratchError(SeatrialError):
+    """No folder can be made."""
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A new folder, in memory where there is room enough. It is locked until this process and its fork have ended.
+
+    Raises NoScratchError.
+    """
+    remove_stale()
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_place()))
+        folder.chmod(0o711)  # servers that are not root's go through it
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    except OSError as error:
+        raise NoScratchError(
+            f"no folder can be made for the data of the run: {error}; make room, or set TMPDIR to a folder that has some"
+        ) from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _place() -> Path:
+    with suppress(OSError):
+        if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
+            return MEMORY
+    return Path(tempfile.gettempdir())
+
+
+def remove_stale() -> list[Path]:
+    """Remove the folders of runs whose engine and keeper were both killed, and what is left of their processes.
+
+    Of those processes only such are left as have made themselves independent, like a daemon that a test has started.
+    They are known by their environment, which names the folder (Linux). Returns what was removed.
+    """
+    removed = []
+    for folder in (path for place in {MEMORY, Path(tempfile.gettempdir())} for path in place.glob(f"{PREFIX}*")):
+        with suppress(OSError):
+            if folder.stat().st_uid != os.getuid() or not _is_stale(folder):
+                continue
+            _kill_those_of(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            removed.append(folder)
+    return removed
+
+
+def _is_stale(folder: Path) -> bool:
+    """Whether nobody holds the lock. A folder without one belongs to somebody else, or is just being made."""
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True
+
+
+def _kill_those_of(folder: Path) -> None:
+    name = f"={folder}/".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if name in (process / "environ").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
