@@ -57,11 +57,10 @@ class Order:
 def _read(file: Path, mapping: LocalMapping) -> list[tuple[Object, tuple[Object, ...]]]:
     try:
         manifests = load_manifests(file)
-        problems = [item for item in lint(manifests) if item.severity == "error"]
-        if problems:
-            raise ManifestError(problems)
     except ManifestError as error:
         raise CliError(str(error), Exit.USAGE if error.readable else Exit.CANNOT_ASK) from None
+    if problems := [item for item in lint(manifests) if item.severity == "error"]:
+        raise CliError(str(ManifestError(problems)), Exit.USAGE)
     objects = [item.body for item in manifests if item.kind in KINDS]
     runs = [item.body for item in manifests if item.kind == "TestRun"]
     if not runs:

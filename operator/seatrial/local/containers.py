@@ -114,8 +114,8 @@ def image_command(container: Object, pod: Object, around: Surroundings) -> Comma
         from seatrial.local.images import FILE, MappingError  # noqa: PLC0415  (only to refuse)
 
         raise MappingError(
-            f'{what}: what is to be started for the image {container["image"]}? Write into {FILE}: [images."{image.name}"] '
-            'command = ["PROGRAM", "ARGUMENT"], or `command` into the manifest'
+            f"{what}: what is to be started for the image {container['image']}? Write into {FILE}: "
+            f'[images."{image.name}"] command = ["PROGRAM", "ARGUMENT"], or `command` into the manifest'
         )
     if arguments[0] in {"python", "python3"}:
         arguments[0] = image.interpreter or sys.executable

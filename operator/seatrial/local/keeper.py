@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _PR_SET_CHILD_SUBREAPER = 36
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 PATIENCE_SECONDS = 5.0
+OWN_END_SECONDS = 0.3
+"""For what ends by itself when its parent has died, and is not to be killed: PostgreSQL removes its shared memory."""
 
 
 class EngineKilledError(Exception):
@@ -82,9 +84,9 @@ def adopt_orphans() -> None:
 
 def kill_children() -> None:
     """Kill the children that this process has got, and theirs, which become its own in turn (Linux)."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until:
-        for pid in _children():
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < PATIENCE_SECONDS:
+        for pid in _children() if waited > OWN_END_SECONDS else ():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         try:

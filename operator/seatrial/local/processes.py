@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,11 +43,15 @@ class Process:
         folder: Path,
         output: int,
         identity: tuple[int, int | None] | None = None,
+        last_signal: int = signal.SIGKILL,
     ) -> Process:
-        """Start a program that writes to a file descriptor, as another user and group if need be. Raises OSError."""
-        other: dict[str, Any] = (
-            {"user": identity[0], "group": identity[1], "extra_groups": []} if identity is not None else {}
-        )
+        """Start a program that writes to a file descriptor, as another user and group if need be. Raises OSError.
+
+        `last_signal` is what the kernel sends it when this process dies.
+        """
+        other: dict[str, Any] = {}
+        if identity is not None:
+            other = {"user": identity[0], "group": identity[1], "extra_groups": []}
         process = await asyncio.create_subprocess_exec(
             *command,
             env=dict(env),
@@ -55,7 +60,7 @@ class Process:
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=partial(die_with_parent, last_signal),
             **other,
         )
         return cls(process)

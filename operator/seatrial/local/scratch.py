@@ -1,4 +1,4 @@
-"""The folder in which runs live while they go on; and what is left when one was killed with all that looked after it."""
+"""The folder in which runs live while they go on; and what is left when one was killed with its keeper."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def scratch() -> Iterator[Path]:
         fcntl.flock(lock, fcntl.LOCK_EX)
     except OSError as error:
         raise NoScratchError(
-            f"no folder can be made for the data of the run: {error}; make room, or set TMPDIR to a folder that has some"
+            f"no folder can be made for the data of the run: {error}; make room, or set TMPDIR to another place"
         ) from None
     try:
         yield folder

@@ -84,6 +84,7 @@ class Servers:
             folder=launch.folder,
             output=output,
             identity=(launch.user, launch.group) if launch.user is not None else None,
+            last_signal=launch.stop,
         )
         return process, launch.stop
 
