@@ -16,7 +16,7 @@ from seatrial.errors import SeatrialError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PREFIX = "seatrial-"
+PREFIX = "seatrial-run-"
 MEMORY = Path("/dev/shm")  # noqa: S108  (a memory file system of Linux)
 ROOM_BYTES = 1 << 30
 """As much as a run with every service may need; memory that has less is not used."""
