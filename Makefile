@@ -22,8 +22,8 @@ HELM = $$($(PYTHON) -m hack.cluster path helm)
 ##@ The two commands
 
 .PHONY: demo
-demo: cluster images install $(VENV)/.installed ## Boot a cluster, install the operator, run an example and show its results
-	@$(BIN)/python -m hack.demo examples/position-manager.yaml
+demo: $(VENV)/.installed ## Run an example on this machine, with real servers and without a cluster
+	@$(BIN)/seatrial run examples/position-manager.yaml
 
 .PHONY: test
 test: lint type contract crd-check install ## Run every test, from lint to end to end on a real cluster
@@ -76,6 +76,10 @@ golden: $(VENV)/.installed ## Write the golden manifests anew; read the diff
 	@SEATRIAL_WRITE_GOLDEN=1 $(BIN)/pytest -q operator/tests/golden
 
 ##@ On a real cluster
+
+.PHONY: demo-cluster
+demo-cluster: cluster images install $(VENV)/.installed ## Boot a cluster, install the operator, run the same example there
+	@$(BIN)/python -m hack.demo examples/position-manager.yaml
 
 .PHONY: e2e
 e2e: install ## Every example, and everything that can go wrong with a run
