@@ -44,7 +44,8 @@ class Names:
 def application_variables(ports: Mapping[str, Mapping[str, int]], addresses: Addresses) -> dict[str, str]:
     """Variables that tell where the applications are: NAME_HOST, NAME_PORT, NAME_URL and NAME_PORT_<port's name>.
 
-    `ports` are the applications' ports, by name. The first one is that of NAME_PORT and NAME_URL.
+    `ports` are the applications' ports, by name. The first one is that of NAME_PORT; the first whose name begins with
+    http is that of NAME_URL.
     """
     variables: dict[str, str] = {}
     for name, numbers in ports.items():
@@ -52,11 +53,9 @@ def application_variables(ports: Mapping[str, Mapping[str, int]], addresses: Add
         for index, (port, number) in enumerate(numbers.items()):
             address = addresses.find(name, number)
             if index == 0:
-                variables |= {
-                    f"{prefix}_HOST": address.host,
-                    f"{prefix}_PORT": str(address.port),
-                    f"{prefix}_URL": f"http://{address}",
-                }
+                variables |= {f"{prefix}_HOST": address.host, f"{prefix}_PORT": str(address.port)}
+            if port.startswith("http"):
+                variables.setdefault(f"{prefix}_URL", f"http://{address}")
             variables[f"{prefix}_PORT_{variable_name(port)}"] = str(address.port)
     return variables
 

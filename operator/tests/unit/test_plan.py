@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from seatrial.api.spec import RESERVED_NAMES, Pytest, parse_spec
 from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, RUN_UID_LABEL
-from seatrial.plan import Plan, PlanError, PlannedSuite
+from seatrial.plan import Plan, PlanError, PlannedSuite, make_plan
+from seatrial.plan.addresses import Address, Names, application_variables
 from seatrial.plan.services import PLANNERS
 from seatrial.plan.suites import pytest_args
 from seatrial.settings import parse_settings
@@ -270,7 +271,7 @@ def test_in_pod_files_are_mounted() -> None:
 
 @pytest.mark.parametrize("name", PLANNERS)
 def test_a_planner_plans_nothing_that_was_not_asked_for(name: str) -> None:
-    assert PLANNERS[name](RUN, "image", "Always", parse_spec(run_spec()).services) is None
+    assert PLANNERS[name](RUN, "image", "Always", parse_spec(run_spec()).services, Names()) is None
 
 
 @pytest.mark.parametrize("registry", [True, False])
@@ -502,3 +503,54 @@ def test_every_pod_of_any_spec_is_restricted(
         assert problems(spec) == [], name
     names = [(item["kind"], item["metadata"]["name"]) for item in objects_of(plan)]
     assert len(names) == len(set(names))
+
+
+def test_applications_are_told_to_the_others_by_variables() -> None:
+    ports = {"order-gateway": {"grpc": 9000, "http": 8080}, "worker": {}}
+    assert application_variables(ports, Names()) == {
+        "ORDER_GATEWAY_HOST": "order-gateway",
+        "ORDER_GATEWAY_PORT": "9000",
+        "ORDER_GATEWAY_PORT_GRPC": "9000",
+        "ORDER_GATEWAY_PORT_HTTP": "8080",
+        "ORDER_GATEWAY_URL": "http://order-gateway:8080",
+    }
+
+
+def test_no_address_is_lost_on_an_engine_without_names() -> None:
+    """Wherever the plan of the cluster names a host, that of another engine has the address that it gives."""
+
+    class Elsewhere:
+        def find(self, name: str, port: int) -> Address:
+            return Address(
+                "127.0.0.1", {"environment": 1, "kafka": 2, "redis": 3, "app": 4}[name] * 10_000 + port % 10_000
+            )
+
+        def ready_file(self, application: str) -> str:
+            return f"/run/{application}.ready"
+
+    spec = run_spec(
+        services={"kafka": {}, "redis": {}},
+        applications=[
+            {
+                "name": "app",
+                "image": "app:1",
+                "ports": [{"name": "http", "port": 8080}],
+                "ready": {"tcp": {"port": "http"}},
+            },
+            {"name": "worker", "image": "app:1"},
+        ],
+    )
+    plan = make_plan(RUN, parse_spec(spec), SETTINGS, INPOD_FILES, Elsewhere())
+    text = json.dumps([plan.connection, *plan.isolation, *(suite.job for suite in plan.suites)])
+    for host in ("kafka:9092", "@redis:", "http://environment", "http://app"):
+        assert host not in text
+    for address in ("127.0.0.1:29092", "127.0.0.1:36379", "http://127.0.0.1:18377/gate", "http://127.0.0.1:48080"):
+        assert address in text
+    entries = json.loads(
+        next(item for item in plan.isolation if item["metadata"]["name"] == "environment")["data"]["environment.json"]
+    )
+    assert entries["gatePort"] == 18377
+    assert entries["applications"] == [
+        {"name": "app", "host": "127.0.0.1", "ready": {"tcp": {"port": 48080}}},
+        {"name": "worker", "ready": {"resolves": {"seconds": 2.0, "file": "/run/worker.ready"}}},
+    ]
