@@ -43,7 +43,13 @@ def list_runs(runs: Sequence[Object], now: float, *, namespaces: bool) -> list[s
 def describe(run: Object, now: float) -> list[str]:
     """One run in full: its verdict, its environment, its suites, when what happened, its first failures."""
     status = run.get("status") or {}
-    return [*_head(run, status, now), *_components(status), *_suites(status), *_timings(status), *_failures(run, status)]
+    return [
+        *_head(run, status, now),
+        *_components(status),
+        *_suites(status),
+        *_timings(status),
+        *_failures(run, status),
+    ]
 
 
 def _head(run: Object, status: Object, now: float) -> Iterator[str]:
@@ -87,7 +93,13 @@ def _components(status: Object) -> Iterator[str]:
             seconds = item.get("readyAfterSeconds")
             after = "" if seconds is None else f"{seconds:.1f}s"
             rows.append(
-                [item["name"], "yes" if item["ready"] else "no", after, item.get("image") or "", item.get("message") or ""]
+                [
+                    item["name"],
+                    "yes" if item["ready"] else "no",
+                    after,
+                    item.get("image") or "",
+                    item.get("message") or "",
+                ]
             )
         yield from (f"  {line}" for line in columns(rows))
 
