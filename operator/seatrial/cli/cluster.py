@@ -32,6 +32,14 @@ CONNECTIONS = 64
 REFRESH_SECONDS = 10.0
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 FIELD_MANAGER = "seatrial-cli"
+_TROUBLES = {
+    "certificate verify failed": "its certificate is not signed by an authority that the kubeconfig or this machine trusts",
+    "ConnectionRefusedError": "the connection was refused",
+    "gaierror": "its name cannot be resolved",
+    "DNSError": "its name cannot be resolved",
+    "TimeoutError": "no answer in time",
+}
+"""What is in the text of an error, and how people call it."""
 MAX_PREFIX = 247
 """Of a generated name: with a dash and five letters it has the 253 characters that a name may have."""
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -171,7 +179,8 @@ class RunCluster:
     def explain(self, error: ClusterError, what: str) -> CliError:
         """An answer of the API server as an error for people."""
         if isinstance(error, UnavailableError):
-            return CliError(f"the cluster at {self.server} does not answer: {error}")
+            said = next((words for mark, words in _TROUBLES.items() if mark in str(error)), str(error))
+            return CliError(f"the cluster at {self.server} does not answer: {said}")
         if isinstance(error, NotFoundError) and "could not find the requested resource" in str(error):
             return CliError(
                 f"the cluster at {self.server} knows no TestRuns: Seatrial is not installed there; "

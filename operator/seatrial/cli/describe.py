@@ -148,7 +148,7 @@ def _timings(status: Object) -> Iterator[str]:
         return
     start = seconds_of(timings.get("started") or times[0][1]) or 0.0
     yield from ("", "Timings:")
-    rows = [[word, clock(time), f"{(seconds_of(time) or 0.0) - start:+.1f}s"] for word, time in times]
+    rows = [[word, clock(time), f"{max(0.0, (seconds_of(time) or 0.0) - start):+.1f}s"] for word, time in times]
     yield from (f"  {line}" for line in columns(rows))
 
 

@@ -33,8 +33,8 @@ def changes(before: Status, after: Status) -> list[Line]:
     return [
         *_phase(before, after),
         *_components(before, after),
-        *_suites(before, after),
         *_failures(before, after),
+        *_suites(before, after),
         *_verdict(before, after),
     ]
 

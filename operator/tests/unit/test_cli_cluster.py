@@ -105,9 +105,9 @@ NOT_INSTALLED = NotFoundError("GET /apis/seatrial.dev: the server could not find
     ("error", "code", "words"),
     [
         (
-            UnavailableError("connection refused"),
+            UnavailableError("GET /a: ClientConnectorError(..., ConnectionRefusedError(111, 'Connect call failed'))"),
             Exit.CANNOT_ASK,
-            "the cluster at https://a does not answer: connection refused",
+            "the cluster at https://a does not answer: the connection was refused",
         ),
         (NOT_INSTALLED, Exit.CANNOT_ASK, "knows no TestRuns: Seatrial is not installed there"),
         (ForbiddenError("no right"), Exit.CANNOT_ASK, "TestRun x cannot be read: you may not: no right"),

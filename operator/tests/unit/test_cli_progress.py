@@ -152,7 +152,7 @@ def test_a_run_seen_only_at_its_end_tells_all() -> None:
         "suites": [suite("Failed", 4, passed=3, failed=1, reason="TestsFailed", message="1 failed")],
         "failures": [failure()],
     }
-    assert [line.kind for line in changes({}, status)] == ["component", "suite", "failure", "verdict"]
+    assert [line.kind for line in changes({}, status)] == ["component", "failure", "suite", "verdict"]
 
 
 def test_a_service_that_ended_is_bad_news() -> None:
