@@ -33,7 +33,7 @@ REFRESH_SECONDS = 10.0
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 FIELD_MANAGER = "seatrial-cli"
 _TROUBLES = {
-    "certificate verify failed": "its certificate is not signed by an authority that the kubeconfig or this machine trusts",
+    "certificate verify failed": "neither the kubeconfig nor this machine trusts its certificate",
     "ConnectionRefusedError": "the connection was refused",
     "gaierror": "its name cannot be resolved",
     "DNSError": "its name cannot be resolved",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -63,14 +64,13 @@ def tell_end(run: dict[str, Any], output: Output) -> int:
     """The verdict of a TestRun on standard output; returns its exit code."""
     from seatrial.cli.export.texts import one_line
     from seatrial.cli.progress import verdict_text
-    from seatrial.cli.screen import STYLE_OF, paint
 
     status = run["status"]
     if output is Output.JSON:
         print(json.dumps(run, indent=2))
-    else:
+    elif not (sys.stdout.isatty() and sys.stderr.isatty()):  # there the progress has ended with it already
         text = f"{run['metadata']['name']}: {one_line(verdict_text(status), 2000)}"
-        print(paint(text, STYLE_OF.get(status.get("phase", ""), "")))
+        print(text)
     code = exit_of(status)
     return Exit.CANNOT_ASK if code is None else code
 
