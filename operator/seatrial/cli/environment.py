@@ -49,8 +49,9 @@ def part_of(suite: str, service: str, app: str, shard: int | None) -> Part | Non
 def check_known(status: Object, part: Part) -> None:
     """Raise CliError, with the names that there are, for a part that the run does not have."""
     names = [str(item["name"]) for item in status.get(KINDS[part.component]) or ()]
-    if names and part.name and part.name not in names:
-        others = ", ".join(names)
+    # Every status of a run that was planned lists its suites, and then all its parts.
+    if status.get("suites") and part.name and part.name not in names:
+        others = ", ".join(names) or "none"
         raise CliError(f"the run has no {part.component} {part.name}; it has: {others}", Exit.USAGE)
 
 

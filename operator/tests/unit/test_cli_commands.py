@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +23,7 @@ from seatrial.cli.commands.results import Format, render
 from seatrial.cli.comparison import as_json, as_lines, compare
 from seatrial.cli.describe import describe, list_runs
 from seatrial.cli.durations import api_duration, seconds_of_duration
-from seatrial.cli.environment import Part, environment_of, is_running, named_part, selector
+from seatrial.cli.environment import Part, check_known, environment_of, is_running, named_part, run_kubectl, selector
 from seatrial.cli.exits import CliError, Exit, exit_of
 from seatrial.cli.local_logs import files_of
 from seatrial.cli.options import Where
@@ -517,6 +520,50 @@ def test_parts_by_name() -> None:
     assert named_part(COMPONENTS, "app") == Part("application", "app")
     with pytest.raises(CliError, match="has no service or application core; it has: redis, app"):
         named_part(COMPONENTS, "core")
+
+
+@pytest.mark.parametrize(
+    ("status", "part", "words"),
+    [
+        (COMPONENTS, Part("service", "kafka"), "has no service kafka; it has: redis"),
+        ({"suites": [{"name": "core"}]}, Part("application", "app"), "has no application app; it has: none"),
+        (COMPONENTS, Part("suite", "flow", 1), "has no suite flow; it has: core"),
+    ],
+)
+def test_parts_that_are_not_there(status: Object, part: Part, words: str) -> None:
+    with pytest.raises(CliError, match=words):
+        check_known(status, part)
+
+
+@pytest.mark.parametrize("part", [Part("service", "redis"), Part("suite"), Part("suite", "core", 3)], ids=str)
+def test_parts_that_may_be_there(part: Part) -> None:
+    check_known(COMPONENTS, part)
+    check_known({}, part)
+
+
+KUBECTL = '#!/bin/sh\necho "$@"\nexit 7\n'
+
+
+@pytest.mark.parametrize(
+    ("where", "options"), [("Where()", ""), ("Where('ns', 'c', '/k')", "--kubeconfig /k --context c ")]
+)
+def test_kubectl_is_asked_for_the_same_cluster(where: str, options: str, tmp_path: Path) -> None:
+    """It takes the place of this process, so that terminal, signals and exit code are its own."""
+    (tmp_path / "kubectl").write_text(KUBECTL)
+    (tmp_path / "kubectl").chmod(0o755)
+    source = (
+        "from seatrial.cli.environment import run_kubectl\nfrom seatrial.cli.options import Where\n"
+        f"run_kubectl({where}, ['exec', 'pod'])"
+    )
+    environment = {**os.environ, "PATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", source], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (7, f"{options}exec pod\n")
+
+
+def test_without_kubectl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CliError, match="kubectl is not on the PATH"):
+        run_kubectl(Where(), ["exec"])
 
 
 @pytest.mark.parametrize(
