@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import secrets
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,6 +13,7 @@ import yaml
 from kubernetes.aio import client, config
 
 from seatrial.cli.exits import CliError, Exit
+from seatrial.cli.generated import generated_name
 from seatrial.cli.record import RunRecord
 from seatrial.errors import ClusterError, ConflictError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
 from seatrial.kube.paths import TESTRUNS, collection, collection_of, ours
@@ -40,10 +40,6 @@ _TROUBLES = {
     "TimeoutError": "no answer in time",
 }
 """What is in the text of an error, and how people call it."""
-MAX_PREFIX = 247
-"""Of a generated name: with a dash and five letters it has the 253 characters that a name may have."""
-_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-"""Of generated names; those that Kubernetes uses, which make no words."""
 
 
 class RunCluster:
@@ -104,10 +100,9 @@ class RunCluster:
 
     async def create(self, item: Object) -> Object:
         """Create a TestRun, also under a generated name."""
-        # Not twice, if an answer is lost: the name is made here.
         metadata = dict(item["metadata"])
         if prefix := metadata.pop("generateName", ""):
-            metadata["name"] = f"{prefix[:MAX_PREFIX]}{generated_suffix()}"
+            metadata["name"] = generated_name(prefix)
         return await self._do(
             "POST", ours("TestRun", self.namespace), {**item, "metadata": metadata}, "cannot be created"
         )
@@ -191,11 +186,6 @@ class RunCluster:
         if isinstance(error, ForbiddenError):
             return CliError(f"{what}: you may not: {error}")
         return CliError(f"{what}: {error}")
-
-
-def generated_suffix() -> str:
-    """Five letters by chance, as Kubernetes puts them behind `generateName`."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(5))
 
 
 @asynccontextmanager

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from seatrial.cli.cluster import RunCluster, connect, generated_suffix
+from seatrial.cli.cluster import RunCluster, connect
 from seatrial.cli.exits import CliError, Exit
+from seatrial.cli.generated import generated_name
 from seatrial.cli.options import Where
 from seatrial.errors import ClusterError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
 
@@ -123,5 +124,6 @@ def test_what_an_answer_means(error: ClusterError, code: Exit, words: str) -> No
 
 
 def test_generated_names() -> None:
-    assert {len(generated_suffix()) for _ in range(100)} == {5}
-    assert len({generated_suffix() for _ in range(100)}) > 90
+    assert len({generated_name("orders-") for _ in range(100)}) > 90
+    assert {len(generated_name("orders-")) for _ in range(100)} == {12}
+    assert len(generated_name("o" * 400)) <= 253
