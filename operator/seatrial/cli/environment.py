@@ -49,8 +49,9 @@ def part_of(suite: str, service: str, app: str, shard: int | None) -> Part | Non
 def check_known(status: Object, part: Part) -> None:
     """Raise CliError, with the names that there are, for a part that the run does not have."""
     names = [str(item["name"]) for item in status.get(KINDS[part.component]) or ()]
-    if names and part.name and part.name not in names:
-        others = ", ".join(names)
+    # Every status of a run that was planned lists its suites, and then all its parts.
+    if status.get("suites") and part.name and part.name not in names:
+        others = ", ".join(names) or "none"
         raise CliError(f"the run has no {part.component} {part.name}; it has: {others}", Exit.USAGE)
 
 
@@ -76,19 +77,21 @@ def selector(uid: str, part: Part) -> str:
 
 
 def environment_of(run: Object, flags: str) -> str:
-    """The namespace of a run's environment. Raises CliError that says why there is none, and how to keep the next one."""
+    """The namespace of a run's environment. Raises CliError that says why there is none and how to keep the next."""
     status, name = run.get("status") or {}, run["metadata"]["name"]
     conditions = {item["type"]: item for item in status.get("conditions") or ()}
     cleaned = conditions.get("EnvironmentCleaned", {})
     over = exit_of(status)
     if not status.get("namespace"):
-        why = "never had one" if over is not None else f"has none yet ({status.get('phase') or 'no operator has seen it'})"
+        phase = status.get("phase") or "no operator has seen it"
+        why = "never had one" if over is not None else f"has none yet ({phase})"
         raise CliError(f"the environment of {name} is not there: the run {why}; see: seatrial status {name}{flags}")
     if over is not None and cleaned.get("reason") != "Retained":
         key = "onSuccess" if over is Exit.PASSED else "onFailure"
         raise CliError(
-            f"the environment of {name} is gone: {cleaned.get('message') or 'it is not kept'}. To keep the next one, write "
-            f"`retention: {{{key}: 30m}}` into the spec; to keep it longer while it is there: seatrial extend {name} 30m{flags}"
+            f"the environment of {name} is gone: {cleaned.get('message') or 'it is not kept'}. To keep the next one, "
+            f"write `retention: {{{key}: 30m}}` into the spec; while it is there, `seatrial extend {name} 30m{flags}` "
+            "keeps it longer"
         )
     return str(status["namespace"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,8 +34,8 @@ def wait(
 ) -> int:
     """Wait for the end of a TestRun and show its progress.
 
-    Exits with 0 when it has passed, 1 when tests have failed, and 2 when there is no answer: the run has ended in Error,
-    was cancelled or deleted, or was not over in time.
+    Exits with 0 when it has passed, 1 when tests have failed, and 2 when there is no answer: the run has ended in
+    Error, was cancelled or deleted, or was not over in time.
     """
     where = Where(namespace, context, kubeconfig)
     seconds = seconds_of_duration(timeout, "--timeout") if timeout else None
@@ -48,23 +49,28 @@ def follow_to_end(name: str, where: Where, seconds: float | None, output: Output
     try:
         run = asyncio.run(_follow(name, where, seconds))
     except KeyboardInterrupt:
-        notice(f"interrupted; TestRun {name} goes on: seatrial wait {name}{where.flags}, or seatrial cancel {name}{where.flags}")
+        notice(interrupted(name, where))
         return INTERRUPTED
     return tell_end(run, output)
+
+
+def interrupted(name: str, where: Where) -> str:
+    """What people should know after Ctrl-C."""
+    flags = where.flags
+    return f"interrupted; TestRun {name} goes on: seatrial wait {name}{flags}, or seatrial cancel {name}{flags}"
 
 
 def tell_end(run: dict[str, Any], output: Output) -> int:
     """The verdict of a TestRun on standard output; returns its exit code."""
     from seatrial.cli.export.texts import one_line
     from seatrial.cli.progress import verdict_text
-    from seatrial.cli.screen import STYLE_OF, paint
 
     status = run["status"]
     if output is Output.JSON:
         print(json.dumps(run, indent=2))
-    else:
+    elif not (sys.stdout.isatty() and sys.stderr.isatty()):  # there the progress has ended with it already
         text = f"{run['metadata']['name']}: {one_line(verdict_text(status), 2000)}"
-        print(paint(text, STYLE_OF.get(status.get("phase", ""), "")))
+        print(text)
     code = exit_of(status)
     return Exit.CANNOT_ASK if code is None else code
 
