@@ -96,7 +96,7 @@ class _Converter:
         return Imported([*self.config_maps, run], self.notes.items)
 
     def _kind(self, service: dict[str, Any]) -> str | None:
-        """A service of a run, a helper of one (`topics`), a suite (`pytest`), something to leave out, or an application."""
+        """A service of a run, a helper of one (`topics`), a suite (`pytest`), or an application (None)."""
         if pytest_of(service, lambda _key, _reason: None) is not None:
             return "pytest"
         kind = kind_of(str(service.get("image", ""))) if not service.get("build") else None
@@ -143,7 +143,8 @@ class _Converter:
         tell = self._teller(key)
         other = next((name for name in ("kafka", "redpanda") if name in self.services), None)
         if kind in self.services or (kind in {"kafka", "redpanda"} and other):
-            tell("", f"left out: a run has one {'broker' if kind in {'kafka', 'redpanda'} else kind}; its addresses lead there")
+            what = "broker" if kind in {"kafka", "redpanda"} else kind
+            tell("", f"left out: a run has one {what}; its addresses lead there")
             return
         env = parts.environment(service, self.folder, tell)
         match kind:
@@ -186,7 +187,9 @@ class _Converter:
             image = f"{self.name}/{self.names[key]}:dev"
         if built:
             context = service["build"].get("context", ".") if isinstance(service["build"], dict) else service["build"]
-            self.notes.tell(key, "build", f"build {context} as {image}; for a local run map {image} to {context} (seatrial.toml)")
+            self.notes.tell(
+                key, "build", f"build {context} as {image}; for a local run map {image} to {context} (seatrial.toml)"
+            )
         return image
 
     def _common(self, key: str, service: dict[str, Any]) -> dict[str, Any]:
@@ -239,7 +242,11 @@ class _Converter:
             if port.host and port.host != str(port.target):
                 tell("ports", f"is reached as {self.names[key]}:{port.target}; {port.host} is a port of the host")
         if ready and ready.port in names:
-            check = {"http": {"path": ready.path, "port": names[ready.port]}} if ready.path else {"tcp": {"port": names[ready.port]}}
+            check = (
+                {"http": {"path": ready.path, "port": names[ready.port]}}
+                if ready.path
+                else {"tcp": {"port": names[ready.port]}}
+            )
             application["ready"] = check
         elif ready:
             application["ready"] = {"exec": {"command": list(ready.command)}}
@@ -265,4 +272,6 @@ class _Converter:
         name = f"{self.name}-tests"
         self._config_map(name, {"test_environment.py": smoke_test(self.applications, list(self.services))})
         self.suites.append({"name": "environment", "testsFrom": {"configMapRef": {"name": name}}, "timeout": "2m"})
-        self.notes.tell("", "suites", "no service runs pytest: a first suite connects to everything; put yours beside it")
+        self.notes.tell(
+            "", "suites", "no service runs pytest: a first suite connects to everything; put yours beside it"
+        )

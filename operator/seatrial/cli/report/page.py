@@ -112,7 +112,9 @@ def _counts(found: Sequence[Case], status: dict[str, Any]) -> list[dict[str, Any
     left, counts = 0.0, []
     for name, words, number in numbers:
         width = number / total * 100 if total else 0.0
-        counts.append({"kind": name, "words": words, "number": number, "left": round(left, 3), "width": round(width, 3)})
+        counts.append(
+            {"kind": name, "words": words, "number": number, "left": round(left, 3), "width": round(width, 3)}
+        )
         left += width
     return counts
 
