@@ -221,7 +221,7 @@ def older() -> dict[str, Any]:
         ({CRD: (200, older())}, "kind TestRun", State.WARN, "is of another version: it lacks spec.parallelism"),
         ({CRD: (403, {"message": "no"})}, "kind TestRun", State.WARN, "you may not read CustomResourceDefinitions"),
         (
-            {"/apis/apps/v1/deployments": (200, {"items": [{"metadata": {"name": "s", "namespace": "n"}, "status": {}}]})},
+            {DEPLOYMENTS: (200, {"items": [{"metadata": {"name": "s", "namespace": "n"}, "status": {}}]})},
             "operator", State.FAIL, "n/s is not ready",
         ),
         (
