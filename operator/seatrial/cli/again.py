@@ -45,7 +45,9 @@ def again(record: RunRecord, *, failed: bool) -> tuple[Object, list[str]]:
     if failed:
         spec["suites"], notes = _failed_suites(record, spec["suites"])
         if not spec["suites"]:
-            raise CliError(f"nothing failed in {record.name}: there is nothing to repeat; seatrial rerun {record.name} repeats all")
+            raise CliError(
+                f"nothing failed in {record.name}: there is nothing to repeat; seatrial rerun {record.name} repeats all"
+            )
     labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != ORIGIN_LABEL}
     manifest = {
         "apiVersion": record.run["apiVersion"],
@@ -94,10 +96,16 @@ def paths_of(bad: list[Case]) -> tuple[list[str], str]:
     ids = list(dict.fromkeys(_path(case) for case in bad))
     altered = any(path != case.id for path, case in zip(map(_path, bad), bad, strict=True))
     if len(ids) <= MAX_PATHS and all(len(path) <= MAX_PATH_CHARACTERS for path in ids):
-        return ids, "tests whose node ids cannot be given to pytest are repeated with their whole file" if altered else ""
+        return (
+            ids,
+            "tests whose node ids cannot be given to pytest are repeated with their whole file" if altered else "",
+        )
     files = list(dict.fromkeys(case.id.partition("::")[0] for case in bad))
     if len(files) <= MAX_PATHS and all(0 < len(path) <= MAX_PATH_CHARACTERS for path in files):
-        return files, f"{len(bad)} failed tests are more than a spec can name: their {len(files)} files are repeated whole"
+        return (
+            files,
+            f"{len(bad)} failed tests are more than a spec can name: their {len(files)} files are repeated whole",
+        )
     return [], f"{len(bad)} failed tests in {len(files)} files are more than a spec can name: it is repeated whole"
 
 

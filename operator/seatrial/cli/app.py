@@ -1,4 +1,4 @@
-"""The typer app. Commands are known by name; their modules are imported when they are called, so that --help is fast."""
+"""The typer app. Commands are known by name; their modules are imported when they are called: --help is fast."""
 
 from __future__ import annotations
 
@@ -110,9 +110,17 @@ class LazyGroup(TyperGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(141) from None
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: ARG002  (it always ends the process)
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
         """Run one command line and exit. Standard error says why, never with a stack trace."""
-        extra["standalone_mode"] = False
+        extra |= {"complete_var": complete_var, "windows_expand_args": windows_expand_args, "standalone_mode": False}
         sys.exit(self._guarded(args, prog_name, extra))
 
     def _guarded(self, args: Sequence[str] | None, prog_name: str | None, extra: dict[str, Any]) -> int:

@@ -55,8 +55,8 @@ def _checked(item: Any, place: str) -> Object:
     if kind not in KINDS:
         known = ", ".join(f"{name} ({version})" for version, name in KINDS)
         raise CliError(
-            f"{place}: {kind[1] or 'an object without kind'} ({kind[0] or 'no apiVersion'}) is not applied by seatrial, "
-            f"only {known}; apply it with kubectl first",
+            f"{place}: {kind[1] or 'an object without kind'} ({kind[0] or 'no apiVersion'}) is not applied by "
+            f"seatrial, only {known}; apply it with kubectl first",
             Exit.USAGE,
         )
     metadata = item["metadata"]

@@ -45,7 +45,8 @@ def _case(case: Case) -> Iterator[str]:
         number = f", attempt {attempt.attempt}" if len(case.attempts) > 1 or attempt.attempt > 1 else ""
         where = f" at {one_line(attempt.location)}" if attempt.location else ""
         shard = f" shard {case.shard}" if case.shard else ""
-        yield f"{one_line(case.id, 1200)} ({case.suite}{shard}{number}): {attempt.outcome} after {attempt.duration_seconds:.2f}s{where}"
+        ended = f"{attempt.outcome} after {attempt.duration_seconds:.2f}s{where}"
+        yield f"{one_line(case.id, 1200)} ({case.suite}{shard}{number}): {ended}"
         yield from _said(attempt)
 
 

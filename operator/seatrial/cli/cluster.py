@@ -8,7 +8,7 @@ import os
 import secrets
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 from kubernetes.aio import client, config
@@ -21,7 +21,7 @@ from seatrial.kube.requests import APPLY_PATCH, MERGE_PATCH, Requests
 from seatrial.naming import RUN_UID_LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from seatrial.cli.options import Where
 
@@ -32,6 +32,14 @@ CONNECTIONS = 64
 REFRESH_SECONDS = 10.0
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 FIELD_MANAGER = "seatrial-cli"
+_TROUBLES = {
+    "certificate verify failed": "its certificate is not signed by an authority that the kubeconfig or this machine trusts",
+    "ConnectionRefusedError": "the connection was refused",
+    "gaierror": "its name cannot be resolved",
+    "DNSError": "its name cannot be resolved",
+    "TimeoutError": "no answer in time",
+}
+"""What is in the text of an error, and how people call it."""
 MAX_PREFIX = 247
 """Of a generated name: with a dash and five letters it has the 253 characters that a name may have."""
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -80,17 +88,16 @@ class RunCluster:
         items = answer.get("items") or []
         return (items[0] if items else None), str(answer["metadata"]["resourceVersion"])
 
-    async def watch(self, name: str, version: str, seconds: int) -> AsyncIterator[tuple[str, Object]]:
-        """Types of events and TestRuns, for so many seconds at most. Raises ClusterError, or ends when the server ends it."""
+    async def watch(self, name: str, version: str, seconds: int) -> AsyncGenerator[tuple[str, Object], None]:
+        """Types of events and TestRuns, for so many seconds at most. Raises ClusterError, or ends before."""
         query = [
             ("watch", "1"),
             ("fieldSelector", f"metadata.name={name}"),
             ("resourceVersion", version),
             ("timeoutSeconds", str(seconds)),
         ]
-        async with aclosing(
-            self._requests.read_lines(ours("TestRun", self.namespace), query, f"watch of TestRun {self.namespace}/{name}")
-        ) as lines:
+        what = f"watch of TestRun {self.namespace}/{name}"
+        async with aclosing(self._lines(ours("TestRun", self.namespace), query, what)) as lines:
             async for line in lines:
                 event = json.loads(line)
                 yield str(event["type"]), event["object"]
@@ -107,7 +114,9 @@ class RunCluster:
         metadata = dict(item["metadata"])
         if prefix := metadata.pop("generateName", ""):
             metadata["name"] = f"{prefix[:MAX_PREFIX]}{generated_suffix()}"
-        return await self._do("POST", ours("TestRun", self.namespace), {**item, "metadata": metadata}, "cannot be created")
+        return await self._do(
+            "POST", ours("TestRun", self.namespace), {**item, "metadata": metadata}, "cannot be created"
+        )
 
     async def apply(self, item: Object) -> Object:
         """Make an object be as described (server-side apply)."""
@@ -141,16 +150,20 @@ class RunCluster:
         except ClusterError as error:
             raise self.explain(error, f"the pods in namespace {namespace} cannot be listed") from None
 
-    async def log(self, namespace: str, pod: str, container: str, *, follow: bool) -> AsyncIterator[bytes]:
+    async def log(self, namespace: str, pod: str, container: str, *, follow: bool) -> AsyncGenerator[bytes, None]:
         """The lines of a container's log, and those to come."""
         path = f"{collection('v1', 'Pod', namespace)}/{pod}/log"
         query = [("container", container), *([("follow", "true")] if follow else [])]
         try:
-            async with aclosing(self._requests.read_lines(path, query, f"log of pod {namespace}/{pod}")) as lines:
+            async with aclosing(self._lines(path, query, f"log of pod {namespace}/{pod}")) as lines:
                 async for line in lines:
                     yield line
         except ClusterError as error:
             raise self.explain(error, f"the log of {pod} cannot be read") from None
+
+    def _lines(self, path: str, query: list[tuple[str, str]], what: str) -> AsyncGenerator[bytes, None]:
+        # The type of the method says only that it is an iterator; it is closed here as what it is.
+        return cast("AsyncGenerator[bytes, None]", self._requests.read_lines(path, query, what))
 
     async def _do(
         self, method: str, path: str, item: Object, failure: str, *, content_type: str = "application/json"
@@ -172,7 +185,8 @@ class RunCluster:
     def explain(self, error: ClusterError, what: str) -> CliError:
         """An answer of the API server as an error for people."""
         if isinstance(error, UnavailableError):
-            return CliError(f"the cluster at {self.server} does not answer: {error}")
+            said = next((words for mark, words in _TROUBLES.items() if mark in str(error)), str(error))
+            return CliError(f"the cluster at {self.server} does not answer: {said}")
         if isinstance(error, NotFoundError) and "could not find the requested resource" in str(error):
             return CliError(
                 f"the cluster at {self.server} knows no TestRuns: Seatrial is not installed there; "
@@ -216,14 +230,27 @@ async def _refresh(loader: Any, access: client.Configuration) -> None:
         await asyncio.sleep(REFRESH_SECONDS)
 
 
+def _is_there(files: str) -> bool:
+    """Whether one of the files of a KUBECONFIG is there."""
+    return any(Path(file).expanduser().is_file() for file in files.split(os.pathsep) if file)
+
+
+def _namespace_of_pod() -> str:
+    """The namespace of the pod that this runs in, empty outside of a cluster."""
+    with suppress(OSError):
+        return (SERVICE_ACCOUNT / "namespace").read_text().strip()
+    return ""
+
+
 async def _load(where: Where, access: client.Configuration) -> tuple[str, Any]:
     """Fill in how to reach the cluster; returns the namespace that is meant without -n, and what can renew a token."""
     named = str(where.kubeconfig or os.environ.get("KUBECONFIG") or "")
     files = named or str(Path.home() / ".kube" / "config")
-    if not any(Path(file).expanduser().is_file() for file in files.split(os.pathsep)):
-        if not named and not where.context and (SERVICE_ACCOUNT / "token").is_file():
+    if not _is_there(files):
+        namespace = "" if named or where.context else _namespace_of_pod()
+        if namespace:
             config.load_incluster_config(client_configuration=access)  # type: ignore[no-untyped-call]
-            return (SERVICE_ACCOUNT / "namespace").read_text().strip(), None
+            return namespace, None
         raise CliError(f"there is no kubeconfig at {files}; name one with --kubeconfig or KUBECONFIG")
     try:
         if where.context:

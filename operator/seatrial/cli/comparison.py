@@ -122,7 +122,9 @@ def _run(record: RunRecord) -> dict[str, str]:
 def _change(change: Change) -> dict[str, Any]:
     sides = {"before": change.before, "after": change.after}
     members = {
-        key: {"outcome": case.outcome, "durationSeconds": case.seconds} for key, case in sides.items() if case is not None
+        key: {"outcome": case.outcome, "durationSeconds": case.seconds}
+        for key, case in sides.items()
+        if case is not None
     }
     return {"suite": change.suite, "id": change.id, **members}
 

@@ -43,7 +43,13 @@ def list_runs(runs: Sequence[Object], now: float, *, namespaces: bool) -> list[s
 def describe(run: Object, now: float) -> list[str]:
     """One run in full: its verdict, its environment, its suites, when what happened, its first failures."""
     status = run.get("status") or {}
-    return [*_head(run, status, now), *_components(status), *_suites(status), *_timings(status), *_failures(run, status)]
+    return [
+        *_head(run, status, now),
+        *_components(status),
+        *_suites(status),
+        *_timings(status),
+        *_failures(run, status),
+    ]
 
 
 def _head(run: Object, status: Object, now: float) -> Iterator[str]:
@@ -87,7 +93,13 @@ def _components(status: Object) -> Iterator[str]:
             seconds = item.get("readyAfterSeconds")
             after = "" if seconds is None else f"{seconds:.1f}s"
             rows.append(
-                [item["name"], "yes" if item["ready"] else "no", after, item.get("image") or "", item.get("message") or ""]
+                [
+                    item["name"],
+                    "yes" if item["ready"] else "no",
+                    after,
+                    item.get("image") or "",
+                    item.get("message") or "",
+                ]
             )
         yield from (f"  {line}" for line in columns(rows))
 
@@ -136,7 +148,7 @@ def _timings(status: Object) -> Iterator[str]:
         return
     start = seconds_of(timings.get("started") or times[0][1]) or 0.0
     yield from ("", "Timings:")
-    rows = [[word, clock(time), f"{(seconds_of(time) or 0.0) - start:+.1f}s"] for word, time in times]
+    rows = [[word, clock(time), f"{max(0.0, (seconds_of(time) or 0.0) - start):+.1f}s"] for word, time in times]
     yield from (f"  {line}" for line in columns(rows))
 
 

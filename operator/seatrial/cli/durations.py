@@ -15,7 +15,9 @@ def seconds_of_duration(text: str, option: str) -> int:
     """Seconds of `45s`, `1h30m` or `2d`. Raises CliError that names the option."""
     match = _PARTS.fullmatch(text)
     if not text or match is None:
-        raise CliError(f"{option}: {text!r} is not a duration: write days, hours, minutes, seconds, as 2d, 1h30m, 45s", Exit.USAGE)
+        raise CliError(
+            f"{option}: {text!r} is not a duration: write days, hours, minutes, seconds, as 2d, 1h30m, 45s", Exit.USAGE
+        )
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return int(timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds())
 

@@ -76,19 +76,21 @@ def selector(uid: str, part: Part) -> str:
 
 
 def environment_of(run: Object, flags: str) -> str:
-    """The namespace of a run's environment. Raises CliError that says why there is none, and how to keep the next one."""
+    """The namespace of a run's environment. Raises CliError that says why there is none and how to keep the next."""
     status, name = run.get("status") or {}, run["metadata"]["name"]
     conditions = {item["type"]: item for item in status.get("conditions") or ()}
     cleaned = conditions.get("EnvironmentCleaned", {})
     over = exit_of(status)
     if not status.get("namespace"):
-        why = "never had one" if over is not None else f"has none yet ({status.get('phase') or 'no operator has seen it'})"
+        phase = status.get("phase") or "no operator has seen it"
+        why = "never had one" if over is not None else f"has none yet ({phase})"
         raise CliError(f"the environment of {name} is not there: the run {why}; see: seatrial status {name}{flags}")
     if over is not None and cleaned.get("reason") != "Retained":
         key = "onSuccess" if over is Exit.PASSED else "onFailure"
         raise CliError(
-            f"the environment of {name} is gone: {cleaned.get('message') or 'it is not kept'}. To keep the next one, write "
-            f"`retention: {{{key}: 30m}}` into the spec; to keep it longer while it is there: seatrial extend {name} 30m{flags}"
+            f"the environment of {name} is gone: {cleaned.get('message') or 'it is not kept'}. To keep the next one, "
+            f"write `retention: {{{key}: 30m}}` into the spec; while it is there, `seatrial extend {name} 30m{flags}` "
+            "keeps it longer"
         )
     return str(status["namespace"])
 

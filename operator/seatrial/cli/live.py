@@ -135,8 +135,12 @@ def render(status: Mapping[str, Any], now: float) -> RenderableType:
         )
         number = f"{done}/{total}" if total else ""
         counts = told(suite) if suite["state"] in OVER or broken else ""
-        grid.add_row(Text(f"  {clean(suite['name'])}"), Text(suite["state"], style), bar, Text(number), Text(counts, "dim"))
-    return Group(*(part for part in (head, parts if parts.plain else None, grid if grid.row_count else None) if part is not None))
+        grid.add_row(
+            Text(f"  {clean(suite['name'])}"), Text(suite["state"], style), bar, Text(number), Text(counts, "dim")
+        )
+    return Group(
+        *(part for part in (head, parts if parts.plain else None, grid if grid.row_count else None) if part is not None)
+    )
 
 
 class _Picture:

@@ -23,7 +23,9 @@ def print_local_logs(folder: Path, part: Part, *, follow: bool) -> None:
     """Print the logs of a part. Raises CliError with the logs that there are."""
     files = files_of(log_files(folder), part)
     if follow and len(files) > 1:
-        raise CliError(f"{len(files)} logs cannot be followed at once here: choose one with --suite and --shard", Exit.USAGE)
+        raise CliError(
+            f"{len(files)} logs cannot be followed at once here: choose one with --suite and --shard", Exit.USAGE
+        )
     for title, path in files.items():
         if len(files) > 1:
             print(f"==> {title} <==", flush=True)

@@ -9,12 +9,22 @@ from typing import Annotated
 
 import typer
 
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the TestRun.", show_default=False)]
-OptionalRunName = Annotated[str, typer.Argument(metavar="[RUN]", help="Name of the TestRun.", show_default=False)]
+from seatrial.cli.completion import complete_run
+
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="Name of the TestRun.", show_default=False, autocompletion=complete_run)
+]
+OptionalRunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="Name of the TestRun.", show_default=False, autocompletion=complete_run)
+]
 Namespace = Annotated[
     str,
     typer.Option(
-        "-n", "--namespace", metavar="NAME", help="Namespace of the TestRun; the context's when absent.", show_default=False
+        "-n",
+        "--namespace",
+        metavar="NAME",
+        help="Namespace of the TestRun; the context's when absent.",
+        show_default=False,
     ),
 ]
 AllNamespaces = Annotated[bool, typer.Option("-A", "--all-namespaces", help="The TestRuns of all namespaces.")]

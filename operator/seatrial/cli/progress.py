@@ -33,8 +33,8 @@ def changes(before: Status, after: Status) -> list[Line]:
     return [
         *_phase(before, after),
         *_components(before, after),
-        *_suites(before, after),
         *_failures(before, after),
+        *_suites(before, after),
         *_verdict(before, after),
     ]
 
@@ -63,7 +63,11 @@ def _components(before: Status, after: Status) -> Iterator[Line]:
             past = known.get(item["name"], {})
             if item["ready"] and not past.get("ready"):
                 seconds = item.get("readyAfterSeconds")
-                yield Line("component", f"{item['name']} ready" + (f" after {seconds:.1f}s" if seconds is not None else ""), good=True)
+                yield Line(
+                    "component",
+                    f"{item['name']} ready" + (f" after {seconds:.1f}s" if seconds is not None else ""),
+                    good=True,
+                )
             message = item.get("message") or ""
             if message and message != past.get("message"):
                 yield Line("component", f"{item['name']}: {message}", good=False if is_over(after) else None)
@@ -98,7 +102,11 @@ def _failures(before: Status, after: Status) -> Iterator[Line]:
         if (item["suite"], item["id"]) not in known:
             first = (item.get("message") or "").partition("\n")[0]
             where = f" ({item['location']})" if item.get("location") else ""
-            yield Line("failure", f"{item['outcome'].upper()} {item['id']}{where}" + (f": {first}" if first else ""), good=False)
+            yield Line(
+                "failure",
+                f"{item['outcome'].upper()} {item['id']}{where}" + (f": {first}" if first else ""),
+                good=False,
+            )
 
 
 def _verdict(before: Status, after: Status) -> Iterator[Line]:

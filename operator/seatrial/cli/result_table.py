@@ -48,10 +48,12 @@ def result_table(record: RunRecord, *, by_time: bool = False) -> list[str]:
     found = cases(record)
     found.sort(key=(lambda case: -case.seconds) if by_time else (lambda case: case.bad))
     rows = [["OUTCOME", "SUITE", "TIME", "TEST", "MESSAGE"]]
-    rows += [[_outcome(case), case.suite, f"{case.seconds:.2f}s", one_line(case.id, 1200), _message(case)] for case in found]
+    rows += [
+        [_outcome(case), case.suite, f"{case.seconds:.2f}s", one_line(case.id, 1200), _message(case)] for case in found
+    ]
     lines = columns(rows) if found else ["no such tests"]
     styled = [lines[0], *(_styled(line, case) for line, case in zip(lines[1:], found, strict=False))]
-    return [*styled, "", f"{record.name}: {one_line(verdict_text(record.status), 2000)}"]
+    return [*styled, "", f"{one_line(record.name)}: {one_line(verdict_text(record.status), 2000)}"]
 
 
 def _outcome(case: Case) -> str:

@@ -13,7 +13,7 @@ from seatrial.cli.exits import CliError, exit_of
 from seatrial.errors import ClusterError, ForbiddenError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from seatrial.cli.live import Progress
     from seatrial.cli.options import Where
@@ -44,7 +44,7 @@ class WatchedCluster(Protocol):
     async def look(self, name: str) -> tuple[Object | None, str]:
         """A TestRun, or None, and the version from which a watch goes on. Raises ClusterError."""
 
-    def watch(self, name: str, version: str, seconds: int) -> AsyncIterator[tuple[str, Object]]:
+    def watch(self, name: str, version: str, seconds: int) -> AsyncGenerator[tuple[str, Object], None]:
         """Types of events and TestRuns. Raises ClusterError, or ends."""
 
     def explain(self, error: ClusterError, what: str) -> CliError:
@@ -67,17 +67,17 @@ async def wait_for_end(cluster: WatchedCluster, name: str, progress: Progress, p
     end = None if patience.total is None else began + patience.total
     untouched = began + patience.untouched
     latest: Object = {}
+    limit = asyncio.timeout_at(untouched if end is None else min(end, untouched))
     try:
-        async with asyncio.timeout_at(untouched if end is None else min(end, untouched)) as limit:
-            async with aclosing(states(cluster, name, progress, patience.unavailable)) as runs:
-                async for run in runs:
-                    latest = run
-                    status = run.get("status") or {}
-                    progress.show(status)
-                    if exit_of(status) is not None:
-                        return run
-                    if is_touched(status):
-                        limit.reschedule(end)
+        async with limit, aclosing(states(cluster, name, progress, patience.unavailable)) as runs:
+            async for run in runs:
+                latest = run
+                status = run.get("status") or {}
+                progress.show(status)
+                if exit_of(status) is not None:
+                    return run
+                if is_touched(status):
+                    limit.reschedule(end)
     except TimeoutError:
         if not limit.expired():
             raise
@@ -102,17 +102,17 @@ def _too_late(cluster: WatchedCluster, name: str, run: Object, patience: Patienc
         )
     seconds = patience.total if over and patience.total is not None else patience.untouched
     return CliError(
-        f"no operator has taken up TestRun {cluster.namespace}/{name} for {seconds:g} s. Is it running, and does it look "
-        f"after namespace {cluster.namespace}? See: kubectl get deployments -A -l app.kubernetes.io/name=seatrial"
+        f"no operator has taken up TestRun {cluster.namespace}/{name} for {seconds:g} s. Is it running, and does it "
+        f"look after namespace {cluster.namespace}? See: kubectl get deployments -A -l app.kubernetes.io/name=seatrial"
         f"{cluster.where.cluster_flags}"
     )
 
 
 async def states(
     cluster: WatchedCluster, name: str, progress: Progress, patience: float
-) -> AsyncIterator[Object]:
-    """A TestRun as it is now, and whenever it has changed. Raises CliError when it is gone, or its server stays away."""
-    uid, version, seen = "", "", ""
+) -> AsyncGenerator[Object, None]:
+    """A TestRun as it is now, and whenever it has changed. Raises CliError when it is gone or its server stays away."""
+    uid, seen = "", None
     answered = time.monotonic()
     breaks = 0
     while True:
@@ -144,7 +144,7 @@ async def states(
             breaks = 0
 
 
-async def _events(cluster: WatchedCluster, name: str, version: str) -> AsyncIterator[tuple[str, Object]]:
+async def _events(cluster: WatchedCluster, name: str, version: str) -> AsyncGenerator[tuple[str, Object], None]:
     """The events of one watch until it ends, for whatever reason: whoever reads them looks again afterwards."""
     try:
         async with aclosing(cluster.watch(name, version, WATCH_SECONDS)) as events:

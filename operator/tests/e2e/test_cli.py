@@ -57,7 +57,8 @@ class Cli:
     def __call__(self, *arguments: str, namespace: bool = True, seconds: float = 120) -> Answer:
         done = subprocess.run(
             self.command(*arguments, namespace=namespace),
-            env=self.environment, capture_output=True, text=True, timeout=seconds, check=False, stdin=subprocess.DEVNULL,
+            env=self.environment, capture_output=True, text=True, timeout=seconds, check=False,
+            stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert "Traceback" not in done.stderr, done.stderr
         return Answer(done.returncode, done.stdout, done.stderr)
@@ -131,7 +132,10 @@ def test_a_run_that_fails(tenant: Tenant, cli: Cli) -> None:
     table = cli.ok("results", "red")
     assert len(table.splitlines()) == 1 + 6 + 2
     failed = json.loads(cli.ok("results", "red", "--failed", "-o", "json"))
-    assert sorted(test["id"] for test in failed["tests"]) == ["test_outcomes.py::test_errors", "test_outcomes.py::test_fails"]
+    assert sorted(test["id"] for test in failed["tests"]) == [
+        "test_outcomes.py::test_errors",
+        "test_outcomes.py::test_fails",
+    ]
     flaky = json.loads(cli.ok("results", "red", "--flaky", "-o", "json"))
     assert [len(test["attempts"]) for test in flaky["tests"]] == [2]
     assert len(cli.ok("results", "red", "--slowest", "2").splitlines()) == 1 + 2 + 2
@@ -142,7 +146,9 @@ def test_a_run_that_fails(tenant: Tenant, cli: Cli) -> None:
 
     log = cli.ok("logs", "red", "--test", "test_fails")
     assert "the position is not delta-neutral" in log
-    assert cli("logs", "red", "--test", "test_fail").err.startswith("error: red has no result of a test test_fail; did you mean")
+    assert cli("logs", "red", "--test", "test_fail").err.startswith(
+        "error: red has no result of a test test_fail; did you mean"
+    )
 
 
 def test_once_more_what_failed(tenant: Tenant, cli: Cli) -> None:

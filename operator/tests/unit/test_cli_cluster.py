@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -13,10 +12,17 @@ from seatrial.cli.exits import CliError, Exit
 from seatrial.cli.options import Where
 from seatrial.errors import ClusterError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 def kubeconfig(path: Path, *names: str, current: str = "", **namespaces: str) -> Path:
     contexts = [
-        {"name": name, "context": {"cluster": name, "user": "me"} | ({"namespace": namespaces[name]} if name in namespaces else {})}
+        {
+            "name": name,
+            "context": {"cluster": name, "user": "me"}
+            | ({"namespace": namespaces[name]} if name in namespaces else {}),
+        }
         for name in names
     ]
     clusters = [{"name": name, "cluster": {"server": f"https://{name}.test:6443"}} for name in names]
@@ -88,7 +94,7 @@ async def test_a_context_that_is_not_there(tmp_path: Path) -> None:
 
 async def test_no_current_context(tmp_path: Path) -> None:
     file = kubeconfig(tmp_path / "config", "one", "two")
-    with pytest.raises(CliError, match="the kubeconfig .* cannot be used"):
+    with pytest.raises(CliError, match=r"the kubeconfig .* cannot be used"):
         await meant(Where(kubeconfig=file))
 
 
@@ -98,7 +104,11 @@ NOT_INSTALLED = NotFoundError("GET /apis/seatrial.dev: the server could not find
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
-        (UnavailableError("connection refused"), Exit.CANNOT_ASK, "the cluster at https://a does not answer: connection refused"),
+        (
+            UnavailableError("GET /a: ClientConnectorError(..., ConnectionRefusedError(111, 'Connect call failed'))"),
+            Exit.CANNOT_ASK,
+            "the cluster at https://a does not answer: the connection was refused",
+        ),
         (NOT_INSTALLED, Exit.CANNOT_ASK, "knows no TestRuns: Seatrial is not installed there"),
         (ForbiddenError("no right"), Exit.CANNOT_ASK, "TestRun x cannot be read: you may not: no right"),
         (InvalidError("spec.suites: required"), Exit.USAGE, "TestRun x cannot be read: spec.suites: required"),

@@ -76,19 +76,24 @@ def test_durations(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "1", "h", "1.5h", "-1s", "1s1m", "1 s", "1234567s", "ten"])
 def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(CliError, match="--timeout: .* is not a duration") as caught:
+    with pytest.raises(CliError, match=r"--timeout: .* is not a duration") as caught:
         seconds_of_duration(text, "--timeout")
     assert caught.value.exit is Exit.USAGE
 
 
 def test_columns() -> None:
-    assert columns([["NAME", "PHASE"], ["a", "Passed"], ["longer", ""]]) == ["NAME     PHASE", "a        Passed", "longer"]
+    assert columns([["NAME", "PHASE"], ["a", "Passed"], ["longer", ""]]) == [
+        "NAME     PHASE",
+        "a        Passed",
+        "longer",
+    ]
     assert columns([]) == []
     assert columns([["a\nb\x1b[2J"]]) == ["a b"]
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(0, "0s"), (119, "119s"), (120, "2m"), (7199, "119m"), (7200, "2h"), (172_800, "2d"), (-5, "0s")]
+    ("seconds", "shown"),
+    [(0, "0s"), (119, "119s"), (120, "2m"), (7199, "119m"), (7200, "2h"), (172_800, "2d"), (-5, "0s")],
 )
 def test_ages(seconds: float, shown: str) -> None:
     assert age(at(0), START + seconds) == shown
@@ -124,8 +129,8 @@ def test_one_run_in_full() -> None:
          "message": "it is 4\nnot 5", "location": "tests/test_core.py:20"} for number in range(12)
     ]).run, START + 100))  # fmt: skip
     for part in (
-        "Phase:       Failed", "Reason:      TestsFailed", "2 of 10 tests failed", "1 failed, 2 errors", "kafka", "1.8s",
-        "position-manager   yes", "core   Failed", "environment ready", "+2.5s", "verdict",
+        "Phase:       Failed", "Reason:      TestsFailed", "2 of 10 tests failed", "1 failed, 2 errors", "kafka",
+        "1.8s", "position-manager   yes", "core   Failed", "environment ready", "+2.5s", "verdict",
         "FAILED core: tests/test_core.py::test_0  tests/test_core.py:20", "    not 5",
         "and 2 more: seatrial results position-manager --failed",
     ):  # fmt: skip
@@ -208,7 +213,13 @@ def test_results_of_a_run_without_any() -> None:
 
 
 @pytest.mark.parametrize(
-    "test", ["tests/test_core.py::TestBook::test_fails", "TestBook::test_fails", "test_fails", "test_core.py::TestBook::test_fails"]
+    "test",
+    [
+        "tests/test_core.py::TestBook::test_fails",
+        "TestBook::test_fails",
+        "test_fails",
+        "test_core.py::TestBook::test_fails",
+    ],
 )
 def test_the_log_of_a_test(test: str) -> None:
     text = "\n".join(attempts_log(mixed(), test))
@@ -226,7 +237,7 @@ def test_the_log_of_a_test_with_parameters() -> None:
 
 
 def test_no_such_test() -> None:
-    with pytest.raises(CliError, match="did you mean tests/test_core.py::test_passes"):
+    with pytest.raises(CliError, match=r"did you mean tests/test_core.py::test_passes"):
         attempts_log(mixed(), "tests/test_core.py::test_pases")
 
 
@@ -238,7 +249,14 @@ def test_a_name_that_many_tests_have() -> None:
 
 FILES = {
     name: Path(f"/logs/{name}.log")
-    for name in ("service-redis", "application-app", "suite-core-0", "suite-core-1", "suite-core-0-relay", "suite-flow-0")
+    for name in (
+        "service-redis",
+        "application-app",
+        "suite-core-0",
+        "suite-core-1",
+        "suite-core-0-relay",
+        "suite-flow-0",
+    )
 }
 
 
@@ -295,7 +313,8 @@ def test_what_has_changed(name: str) -> None:
     before, after, wanted = DIFFS[name]
     found = compare(before, after)
     seen = {
-        field: [change.id.partition("::")[2] for change in getattr(found, field)] for field in found.__dataclass_fields__
+        field: [change.id.partition("::")[2] for change in getattr(found, field)]
+        for field in found.__dataclass_fields__
     }
     assert {key: value for key, value in seen.items() if value} == wanted
 
@@ -331,9 +350,9 @@ def test_a_difference_for_people_and_for_programs() -> None:
 def repeatable(*states: str, suites: list[Object] | None = None, tests: list[Object] | None = None) -> RunRecord:
     suites = suites or [{"name": "core"}, {"name": "flow"}]
     tests = tests or [attempt("a.py::test_no", "failed"), attempt("a.py::test_yes"), attempt("a.py::test_oh", "error")]
-    found = record([piece("core", 0, tests)], name="orders", suites=[
-        {"name": suite["name"], "state": state} for suite, state in zip(suites, states or ("Failed", "Passed"), strict=True)
-    ])  # fmt: skip
+    ends = zip(suites, states or ("Failed", "Passed"), strict=True)
+    ended = [{"name": suite["name"], "state": state} for suite, state in ends]
+    found = record([piece("core", 0, tests)], name="orders", suites=ended)
     spec = {"suites": suites, "services": {"redis": {}}, "cancel": True, "suspend": False}
     metadata = {**found.run["metadata"], "labels": {"team": "a"}, "annotations": {"kubectl.kubernetes.io/x": "y"}}
     return replace(found, run={**found.run, "spec": spec, "metadata": metadata})
@@ -433,13 +452,15 @@ def test_longer(status: Object, retention: Object, wanted: Object) -> None:
 
 def test_longer_when_it_is_gone() -> None:
     status = {"conditions": conditions("True", "True", "AllTestsPassed", **GONE)}
-    with pytest.raises(CliError, match="gone or is being deleted .the environment is deleted."):
+    with pytest.raises(CliError, match=r"gone or is being deleted .the environment is deleted."):
         extended(run("orders", status), 60)
 
 
 def test_until_when() -> None:
     status = {**FAILED, "timings": {"finished": "2026-01-01T10:00:00Z"}}
-    assert told(run("a", status, retention={"onSuccess": "0s", "onFailure": "1h"})).endswith("until 2026-01-01 11:00:00 UTC")
+    assert told(run("a", status, retention={"onSuccess": "0s", "onFailure": "1h"})).endswith(
+        "until 2026-01-01 11:00:00 UTC"
+    )
     assert "0s after a success, 1h after a failure" in told(run("a", retention={"onSuccess": "0s", "onFailure": "1h"}))
 
 
@@ -504,8 +525,10 @@ def test_parts_by_name() -> None:
         (Part("suite"), "seatrial.dev/run-uid=u,seatrial.dev/component=suite"),
         (
             Part("suite", "core", 0),
-            "seatrial.dev/run-uid=u,seatrial.dev/component=suite,seatrial.dev/name=core,"
-            "batch.kubernetes.io/job-completion-index=0",
+            (
+                "seatrial.dev/run-uid=u,seatrial.dev/component=suite,seatrial.dev/name=core,"
+                "batch.kubernetes.io/job-completion-index=0"
+            ),
         ),
     ],
     ids=str,
@@ -517,7 +540,7 @@ def test_selectors(part: Part, wanted: str) -> None:
 @pytest.mark.parametrize(
     ("state", "running"), [({"running": {}}, True), ({"terminated": {}}, False), ({"waiting": {}}, False), ({}, False)]
 )
-def test_whether_a_pod_runs(state: Object, running: bool) -> None:
+def test_whether_a_pod_runs(state: Object, *, running: bool) -> None:
     pod = {
         "spec": {"containers": [{"name": "suite"}]},
         "status": {"containerStatuses": [{"name": "suite", "state": state}]},
@@ -550,7 +573,10 @@ BAD_FILES = {
     "no YAML": ("a: [", r"run.yaml:1:5 is not YAML"),
     "not UTF-8": (b"\xff\xfe\x00", "run.yaml is not YAML"),
     "a list": (f"{RUN}---\n- a\n", "document 2: this is no Kubernetes object"),
-    "another kind": (f"{RUN}---\napiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\n", "document 2: Pod .v1. is not applied"),
+    "another kind": (
+        f"{RUN}---\napiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\n",
+        "document 2: Pod .v1. is not applied",
+    ),
     "no kind": ("metadata: {name: a}\n", "an object without kind"),
     "no name": (RUN.replace("{name: a}", "{}"), "document 1: TestRun has no metadata.name"),
     "a generated name of a ConfigMap": (CONFIG.replace("name:", "generateName:"), "ConfigMap has no metadata.name"),

@@ -14,14 +14,14 @@ from seatrial.cli.progress import changes, told, verdict_text
 Status = dict[str, Any]
 
 
-def conditions(finished: bool = False, succeeded: str = "Unknown", reason: str = "") -> list[Status]:
+def conditions(*, finished: bool = False, succeeded: str = "Unknown", reason: str = "") -> list[Status]:
     return [
         {"type": "Finished", "status": "True" if finished else "False", "reason": reason},
         {"type": "Succeeded", "status": succeeded, "reason": reason},
     ]
 
 
-def service(name: str = "redis", ready: bool = False, message: str = "", after: float | None = None) -> Status:
+def service(name: str = "redis", *, ready: bool = False, message: str = "", after: float | None = None) -> Status:
     return {"name": name, "ready": ready, "message": message} | ({} if after is None else {"readyAfterSeconds": after})
 
 
@@ -30,7 +30,13 @@ def suite(state: str, total: int = 0, **counts: Any) -> Status:
 
 
 def failure(test: str = "test_a.py::test_b", **more: Any) -> Status:
-    return {"suite": "core", "id": test, "outcome": "failed", "message": "it is 4\nnot 5", "location": "test_a.py:3"} | more
+    return {
+        "suite": "core",
+        "id": test,
+        "outcome": "failed",
+        "message": "it is 4\nnot 5",
+        "location": "test_a.py:3",
+    } | more
 
 
 PASSED = {
@@ -83,7 +89,11 @@ CHANGES: dict[str, tuple[Status, Status, list[tuple[str, str, bool | None]]]] = 
         {"suites": [suite("Running", 40, passed=4, failed=1)]},
         [("count", "suite core: 5/40, 4 passed, 1 failed", None)],
     ),
-    "less than a tenth": ({"suites": [suite("Running", 40, passed=4)]}, {"suites": [suite("Running", 40, passed=5)]}, []),
+    "less than a tenth": (
+        {"suites": [suite("Running", 40, passed=4)]},
+        {"suites": [suite("Running", 40, passed=5)]},
+        [],
+    ),
     "all tests, but no end yet": (
         {"suites": [suite("Running", 4, passed=3)]},
         {"suites": [suite("Running", 4, passed=4)]},
@@ -142,7 +152,7 @@ def test_a_run_seen_only_at_its_end_tells_all() -> None:
         "suites": [suite("Failed", 4, passed=3, failed=1, reason="TestsFailed", message="1 failed")],
         "failures": [failure()],
     }
-    assert [line.kind for line in changes({}, status)] == ["component", "suite", "failure", "verdict"]
+    assert [line.kind for line in changes({}, status)] == ["component", "failure", "suite", "verdict"]
 
 
 def test_a_service_that_ended_is_bad_news() -> None:
@@ -151,7 +161,10 @@ def test_a_service_that_ended_is_bad_news() -> None:
 
 
 def test_numbers_in_words() -> None:
-    assert told({"total": 9, "passed": 5, "errors": 1, "xfailed": 2, "flaky": 1}) == "5 passed, 1 errors, 2 xfailed, 1 flaky"
+    assert (
+        told({"total": 9, "passed": 5, "errors": 1, "xfailed": 2, "flaky": 1})
+        == "5 passed, 1 errors, 2 xfailed, 1 flaky"
+    )
     assert told({}) == ""
     assert verdict_text({}) == "Unknown"
 

@@ -28,7 +28,9 @@ RUNNING = {"phase": "Running", "observedGeneration": 1, "conditions": [{"type": 
 
 
 def run(status: Object | None = None, uid: str = "1", **metadata: Any) -> Object:
-    return {"metadata": {"name": "orders", "uid": uid, "resourceVersion": "1", **metadata}, "status": status or {}}
+    """A TestRun; another status has another version."""
+    number = f"{sorted(status.items()) if status else ''}"
+    return {"metadata": {"name": "orders", "uid": uid, "resourceVersion": number, **metadata}, "status": status or {}}
 
 
 def version(number: int, item: Object) -> Object:
@@ -47,7 +49,7 @@ class Forever:
 class ScriptedCluster:
     """A cluster that answers one look after the other, and one watch after the other; the last look goes on."""
 
-    looks: list[Object | None | ClusterError]
+    looks: list[Object | ClusterError | None]
     watches: list[list[tuple[str, Object] | ClusterError | Forever]] = field(default_factory=list)
     namespace: str = "team"
     server: str = "https://cluster"

@@ -39,6 +39,8 @@ async def _cancel(name: str, where: Where, *, wait: bool) -> dict[str, Any]:
         item = await cluster.read_run(name)
         status = item.get("status") or {}
         if exit_of(status) is not None:
-            raise CliError(f"TestRun {cluster.namespace}/{name} is over already ({status.get('phase')}): nothing to cancel")
+            raise CliError(
+                f"TestRun {cluster.namespace}/{name} is over already ({status.get('phase')}): nothing to cancel"
+            )
         item = await cluster.patch_spec(item, {"cancel": True})
         return await follow_on(cluster, name, None) if wait else item

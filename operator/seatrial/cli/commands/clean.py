@@ -11,14 +11,24 @@ import typer
 
 from seatrial.cli.durations import seconds_of_duration
 from seatrial.cli.exits import CliError, Exit, exit_of
-from seatrial.cli.options import AllNamespaces, Context, Kubeconfig, Namespace, Output, OutputFormat, Selector, Where, Yes
+from seatrial.cli.options import (
+    AllNamespaces,
+    Context,
+    Kubeconfig,
+    Namespace,
+    Output,
+    OutputFormat,
+    Selector,
+    Where,
+    Yes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Object = dict[str, Any]
 
-Runs = Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Names of TestRuns.", show_default=False)]
+Runs = Annotated[list[str] | None, typer.Argument(metavar="RUN", help="Names of TestRuns.", show_default=False)]
 Finished = Annotated[bool, typer.Option("--finished", help="Those that are over.")]
 OlderThan = Annotated[
     str,
@@ -61,7 +71,14 @@ def clean(
 
 
 async def _clean(
-    where: Where, names: Sequence[str], selector: str, seconds: int | None, *, finished: bool, everywhere: bool, yes: bool
+    where: Where,
+    names: Sequence[str],
+    selector: str,
+    seconds: int | None,
+    *,
+    finished: bool,
+    everywhere: bool,
+    yes: bool,
 ) -> list[Object]:
     from seatrial.cli.cluster import connect
     from seatrial.cli.describe import list_runs
@@ -93,5 +110,7 @@ def _is_over(run: Object, now: float, seconds: int) -> bool:
     status = run.get("status") or {}
     if exit_of(status) is None:
         return False
-    ended = seconds_of((status.get("timings") or {}).get("finished")) or seconds_of(run["metadata"].get("creationTimestamp"))
+    ended = seconds_of((status.get("timings") or {}).get("finished")) or seconds_of(
+        run["metadata"].get("creationTimestamp")
+    )
     return ended is not None and now - ended >= seconds

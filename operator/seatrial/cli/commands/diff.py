@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-
-from seatrial.cli.exits import Exit
-from seatrial.cli.options import Context, InCluster, Kubeconfig, Namespace, Output, OutputFormat, Where
 from typing import Annotated
 
 import typer
 
-Before = Annotated[str, typer.Argument(metavar="RUN", help="The earlier run.", show_default=False)]
-After = Annotated[str, typer.Argument(metavar="RUN", help="The later run.", show_default=False)]
+from seatrial.cli.completion import complete_run
+from seatrial.cli.exits import Exit
+from seatrial.cli.options import Context, InCluster, Kubeconfig, Namespace, Output, OutputFormat, Where
+
+Before = Annotated[
+    str, typer.Argument(metavar="RUN", help="The earlier run.", show_default=False, autocompletion=complete_run)
+]
+After = Annotated[
+    str, typer.Argument(metavar="RUN", help="The later run.", show_default=False, autocompletion=complete_run)
+]
 
 
 def diff(
@@ -33,5 +38,9 @@ def diff(
     where = Where(namespace, context, kubeconfig, cluster)
     first, second = load_record(before, where), load_record(after, where)
     found = compare(first, second)
-    print(json.dumps(as_json(found, first, second), indent=2) if output is Output.JSON else "\n".join(as_lines(found, first, second)))
+    print(
+        json.dumps(as_json(found, first, second), indent=2)
+        if output is Output.JSON
+        else "\n".join(as_lines(found, first, second))
+    )
     return Exit.FAILED if found.newly_failing else Exit.PASSED

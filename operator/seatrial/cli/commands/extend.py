@@ -49,7 +49,7 @@ def extended(run: Object, seconds: int) -> dict[str, str]:
     """The retention of a TestRun and so many seconds more. Raises CliError when its environment is gone. Pure."""
     status = run.get("status") or {}
     if exit_of(status) is not None:
-        cleaned = next((item for item in status["conditions"] if item["type"] == "EnvironmentCleaned"), {})
+        cleaned: Object = next((item for item in status["conditions"] if item["type"] == "EnvironmentCleaned"), {})
         if cleaned.get("status") == "True" or cleaned.get("reason") != "Retained":
             raise CliError(
                 f"the environment of TestRun {run['metadata']['name']} is gone or is being deleted"
@@ -64,7 +64,8 @@ def told(run: Object) -> str:
     status, retention = run.get("status") or {}, run["spec"]["retention"]
     code, finished = exit_of(status), (status.get("timings") or {}).get("finished")
     if code is None or not finished:
-        return f"its environment is kept for {retention['onSuccess']} after a success, {retention['onFailure']} after a failure"
+        success, failure = retention["onSuccess"], retention["onFailure"]
+        return f"its environment is kept for {success} after a success, {failure} after a failure"
     kept = retention["onSuccess" if code is Exit.PASSED else "onFailure"]
     until = datetime.fromisoformat(finished) + timedelta(seconds=seconds_of_duration(kept, "spec.retention"))
     return f"its environment is kept until {until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from seatrial.cli.environment import Part
 
 SuiteName = Annotated[str, typer.Option("--suite", metavar="NAME", help="Of a suite.", show_default=False)]
-Shard = Annotated[int | None, typer.Option("--shard", metavar="N", min=0, help="Of one shard of it.", show_default=False)]
+Shard = Annotated[
+    int | None, typer.Option("--shard", metavar="N", min=0, help="Of one shard of it.", show_default=False)
+]
 ServiceName = Annotated[str, typer.Option("--service", metavar="NAME", help="Of a service.", show_default=False)]
 AppName = Annotated[str, typer.Option("--app", metavar="NAME", help="Of an application.", show_default=False)]
 TestId = Annotated[
@@ -54,8 +56,8 @@ def logs(
 
 
 def _print_test(name: str, where: Where, test: str, suite: str, shard: int | None) -> None:
-    from seatrial.cli.runs import load_record
     from seatrial.cli.attempts_log import attempts_log
+    from seatrial.cli.runs import load_record
 
     print("\n".join(attempts_log(load_record(name, where), test, suite, shard)))
 

@@ -15,7 +15,9 @@ from seatrial.cli.options import Context, Kubeconfig, Namespace, RunName, Where
 Target = Annotated[
     str, typer.Argument(metavar="SERVICE|APP", help="A service or an application of the run.", show_default=False)
 ]
-Ports = Annotated[str, typer.Argument(metavar="[LOCAL:]PORT", help="Its port, and that of this machine.", show_default=False)]
+Ports = Annotated[
+    str, typer.Argument(metavar="[LOCAL:]PORT", help="Its port, and that of this machine.", show_default=False)
+]
 _PORTS = re.compile(r"(?:(\d{0,5}):)?(\d{1,5})")
 MAX_PORT = 65_535
 
@@ -51,9 +53,6 @@ async def _find(name: str, where: Where, target: str) -> dict[str, Any]:
         part = named_part(run.get("status") or {}, target)
         pods = [pod for pod in await pods_of(cluster, run, part) if is_running(pod)]
     if not pods:
-        raise CliError(f"{part} of {name} does not run; see: seatrial logs {name} --{_option(part.component)} {target}{where.flags}")
+        option = "app" if part.component == "application" else part.component
+        raise CliError(f"{part} of {name} does not run; see: seatrial logs {name} --{option} {target}{where.flags}")
     return pods[0]
-
-
-def _option(component: str) -> str:
-    return "app" if component == "application" else component

@@ -30,7 +30,10 @@ SELECTABLE = frozenset({Format.TABLE, Format.JSON})
 Failed = Annotated[bool, typer.Option("--failed", help="Only tests that failed or had an error.")]
 Flaky = Annotated[bool, typer.Option("--flaky", help="Only tests that passed after a failed attempt.")]
 Slowest = Annotated[
-    int, typer.Option("--slowest", metavar="N", min=0, help="Only the N slowest tests, the slowest first.", show_default=False)
+    int,
+    typer.Option(
+        "--slowest", metavar="N", min=0, help="Only the N slowest tests, the slowest first.", show_default=False
+    ),
 ]
 OutputFormat = Annotated[Format, typer.Option("-o", "--output", help="Format of standard output.")]
 
@@ -48,14 +51,17 @@ def results(
 ) -> int:
     """Show the outcome of every test of a run.
 
-    junit and ctrf are files for other tools; github prints annotations, and writes the job summary where GitHub wants one.
+    junit and ctrf are files for other tools; github prints annotations, and writes the job summary where GitHub wants
+    one.
     Exits with 0 whatever the tests said: `seatrial wait` gives the verdict.
     """
     from seatrial.cli.runs import load_record
     from seatrial.cli.screen import notice
 
     if output not in SELECTABLE and (failed or flaky or slowest):
-        raise CliError(f"--failed, --flaky and --slowest go with -o table and json: {output} is always the whole run", Exit.USAGE)
+        raise CliError(
+            f"--failed, --flaky and --slowest go with -o table and json: {output} is always the whole run", Exit.USAGE
+        )
     record = load_record(run, Where(namespace, context, kubeconfig, cluster))
     if exit_of(record.status) is None:
         notice(f"{run} is not over ({record.status.get('phase') or 'not started'}): these are the results so far")

@@ -35,7 +35,7 @@ def apply_and_follow(paths: Sequence[Path], options: ClusterOptions) -> Exit | i
     Raises CliError for files that cannot be read or hold no TestRun, and for what the cluster refuses.
     """
     from seatrial.cli.applying import read_objects
-    from seatrial.cli.commands.wait import INTERRUPTED, tell_end
+    from seatrial.cli.commands.wait import INTERRUPTED, interrupted, tell_end
     from seatrial.cli.screen import notice
 
     objects = read_objects(paths)
@@ -43,9 +43,8 @@ def apply_and_follow(paths: Sequence[Path], options: ClusterOptions) -> Exit | i
     try:
         runs = asyncio.run(_apply_and_follow(objects, options, started))
     except KeyboardInterrupt:
-        flags = options.where.flags
         for name in started:
-            notice(f"interrupted; TestRun {name} goes on: seatrial wait {name}{flags}, or seatrial cancel {name}{flags}")
+            notice(interrupted(name, options.where))
         return INTERRUPTED
     return max(tell_end(run, options.output) for run in runs)
 
@@ -72,7 +71,8 @@ def _placed(item: Object, namespace: str) -> Object:
     own = item["metadata"].get("namespace")
     if own and own != namespace:
         raise CliError(
-            f"{item['kind']} {item['metadata'].get('name', '')} is of namespace {own}, and {namespace} is asked for: add -n {own}",
+            f"{item['kind']} {item['metadata'].get('name', '')} is of namespace {own}, and {namespace} is asked for: "
+            f"add -n {own}",
             Exit.USAGE,
         )
     return {**item, "metadata": {**item["metadata"], "namespace": namespace}}
@@ -90,7 +90,7 @@ async def _refuse_finished(cluster: RunCluster, run: Object) -> None:
     if there is not None and exit_of(there.get("status") or {}) is not None:
         flags = cluster.where.flags
         raise CliError(
-            f"TestRun {cluster.namespace}/{name} is over already ({there['status'].get('phase')}), and one TestRun is one "
-            f"execution. Delete it first: seatrial clean {name}{flags}; or repeat it: seatrial rerun {name} --wait{flags}; or "
-            "write metadata.generateName instead of name"
+            f"TestRun {cluster.namespace}/{name} is over already ({there['status'].get('phase')}), and one TestRun is "
+            f"one execution. Delete it first: seatrial clean {name}{flags}; or repeat it: "
+            f"seatrial rerun {name} --wait{flags}; or write metadata.generateName instead of name"
         )

@@ -15,11 +15,15 @@ from seatrial.cli.options import Context, Kubeconfig, Namespace, RunName, Where
 Object = dict[str, Any]
 
 SuiteName = Annotated[str, typer.Option("--suite", metavar="NAME", help="In the pod of a suite.", show_default=False)]
-ServiceName = Annotated[str, typer.Option("--service", metavar="NAME", help="In the pod of a service.", show_default=False)]
-AppName = Annotated[str, typer.Option("--app", metavar="NAME", help="In the pod of an application.", show_default=False)]
+ServiceName = Annotated[
+    str, typer.Option("--service", metavar="NAME", help="In the pod of a service.", show_default=False)
+]
+AppName = Annotated[
+    str, typer.Option("--app", metavar="NAME", help="In the pod of an application.", show_default=False)
+]
 Command = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[-- COMMAND...]", help="What to run; a shell when absent.", show_default=False),
+    typer.Argument(metavar="COMMAND", help="What to run, after `--`; a shell when absent.", show_default=False),
 ]
 SHELL = ("/bin/sh", "-c", "command -v bash >/dev/null 2>&1 && exec bash || exec sh")
 
@@ -36,8 +40,8 @@ def shell(
 ) -> None:
     """Open a shell in the environment of a run, or run a command there, through kubectl.
 
-    Without an option it is the pod of a suite while one runs, else that of the first application, else of the first service.
-    Services and applications have the connection variables of the run (`env | grep -E 'KAFKA|REDIS|DATABASE|INFLUX'`).
+    Without an option it is the pod of a suite while one runs, else that of the first application, else of the first
+    service. Suites and applications have the connection variables of the run.
     """
     where = Where(namespace, context, kubeconfig)
     pod = asyncio.run(_choose(run, where, part_of(suite, service, app, None)))

@@ -33,8 +33,8 @@ def wait(
 ) -> int:
     """Wait for the end of a TestRun and show its progress.
 
-    Exits with 0 when it has passed, 1 when tests have failed, and 2 when there is no answer: the run has ended in Error,
-    was cancelled or deleted, or was not over in time.
+    Exits with 0 when it has passed, 1 when tests have failed, and 2 when there is no answer: the run has ended in
+    Error, was cancelled or deleted, or was not over in time.
     """
     where = Where(namespace, context, kubeconfig)
     seconds = seconds_of_duration(timeout, "--timeout") if timeout else None
@@ -48,9 +48,15 @@ def follow_to_end(name: str, where: Where, seconds: float | None, output: Output
     try:
         run = asyncio.run(_follow(name, where, seconds))
     except KeyboardInterrupt:
-        notice(f"interrupted; TestRun {name} goes on: seatrial wait {name}{where.flags}, or seatrial cancel {name}{where.flags}")
+        notice(interrupted(name, where))
         return INTERRUPTED
     return tell_end(run, output)
+
+
+def interrupted(name: str, where: Where) -> str:
+    """What people should know after Ctrl-C."""
+    flags = where.flags
+    return f"interrupted; TestRun {name} goes on: seatrial wait {name}{flags}, or seatrial cancel {name}{flags}"
 
 
 def tell_end(run: dict[str, Any], output: Output) -> int:
