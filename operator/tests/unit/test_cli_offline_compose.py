@@ -123,6 +123,7 @@ def test_confluent_with_zookeeper_and_a_topic_helper(tmp_path: Path) -> None:
     assert suite["env"] == [{"name": "API", "value": "http://api:8000"}]
     for told in (
         ("zookeeper: not needed",),
+        ("broker: the run's own settings take the place of ports, KAFKA_BROKER_ID, KAFKA_ADVERTISED_LISTENERS",),
         ("control-center: left out",),
         ("broker: is kafka in a run",),
         ("api.environment: KAFKA_BROKERS: the addresses in it are those of a run, such as kafka:9092",),

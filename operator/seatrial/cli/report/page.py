@@ -40,7 +40,7 @@ WORDS = {
 def render(record: RunRecord) -> str:
     """The page as HTML. Every text of the run is escaped; scripts other than the page's own are forbidden by it."""
     environment = Environment(
-        loader=PackageLoader("seatrial.cli.report", "page"),
+        loader=PackageLoader("seatrial.cli.report", "template"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -85,7 +85,7 @@ def _view(record: RunRecord) -> dict[str, Any]:
 
 
 def _asset(name: str) -> str:
-    return resources.files("seatrial.cli.report").joinpath("page", name).read_text(encoding="utf-8").strip()
+    return resources.files("seatrial.cli.report").joinpath("template", name).read_text(encoding="utf-8").strip()
 
 
 def _hash(text: str) -> str:
