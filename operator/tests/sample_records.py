@@ -9,7 +9,7 @@ from typing import Any
 from seatrial.cli.record import RunRecord
 
 START = 1_700_000_000.0
-HOSTILE = '<script>alert(1)</script>"\'&]]></script><!--\x00\x1b[31mred\x1b[0m\u202e{{7*7}}%0A::error::|`\n@someone'
+HOSTILE = "<script>alert(1)</script>\"'&]]></script><!--\x00\x1b[31mred\x1b[0m\u202e{{7*7}}%0A::error::|`\n@someone"
 ASSERTION = """\
     def test_fails():
         position = {"long": 1.0, "short": -0.8}
@@ -25,12 +25,16 @@ def at(seconds: float) -> str:
     return datetime.fromtimestamp(START + seconds, UTC).isoformat()
 
 
-def attempt(test: str, outcome: str = "passed", begin: float = 3.0, seconds: float = 0.01, **more: Any) -> dict[str, Any]:
+def attempt(
+    test: str, outcome: str = "passed", begin: float = 3.0, seconds: float = 0.01, **more: Any
+) -> dict[str, Any]:
     """An attempt as a slice has it."""
     return {"id": test, "outcome": outcome, "startedAt": START + begin, "durationSeconds": seconds} | more
 
 
-def piece(suite: str, shard: int, tests: list[dict[str, Any]], first: int = 1, events: tuple[str, ...] = ()) -> dict[str, Any]:
+def piece(
+    suite: str, shard: int, tests: list[dict[str, Any]], first: int = 1, events: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """A TestResultSlice."""
     return {
         "apiVersion": "seatrial.dev/v1alpha1",
@@ -57,7 +61,8 @@ def record(slices: list[dict[str, Any]], name: str = "run", **status: Any) -> Ru
         "kind": "TestRun",
         "metadata": {"name": name, "namespace": "default", "uid": "11111111-2222-3333-4444-555555555555"},
         "spec": {"suites": [{"name": suite} for suite in suites]},
-        "status": {"phase": "Passed", "reason": "AllTestsPassed", "message": "every collected test has passed"} | status,
+        "status": {"phase": "Passed", "reason": "AllTestsPassed", "message": "every collected test has passed"}
+        | status,
     }
     return RunRecord(run, slices)
 
@@ -70,7 +75,8 @@ def mixed() -> RunRecord:
                 location="tests/test_core.py:20", details=ASSERTION),
         attempt("tests/test_core.py::TestBook::test_fails", "failed", 4.7, 1.2, attempt=2, details=ASSERTION,
                 message="AssertionError: the position is not delta-neutral", location="tests/test_core.py:20"),
-        attempt("tests/test_core.py::test_errors", "error", 5.9, 0.2, message="ConnectionError: the exchange does not answer",
+        attempt("tests/test_core.py::test_errors", "error", 5.9, 0.2,
+        message="ConnectionError: the exchange does not answer",
                 location="tests/test_core.py:11", details="E   ConnectionError: the exchange does not answer"),
         attempt("tests/test_core.py::test_is_skipped", "skipped", 6.1, 0.0, message="needs a funded account"),
         attempt("tests/test_core.py::test_as_expected", "xfailed", 6.1, 0.1, message="rounding is not implemented"),
@@ -82,7 +88,9 @@ def mixed() -> RunRecord:
         attempt("tests/test_flow.py::test_is_flaky", "passed", 5.5, 0.7, attempt=2),
         attempt("tests/test_flow.py::test_orders[BTC-PERP]", begin=6.2, seconds=1.9),
     ]  # fmt: skip
-    events = (json.dumps({"t": "collectError", "id": "tests/test_broken.py", "m": "SyntaxError: bad", "x": "E SyntaxError"}),)
+    events = (
+        json.dumps({"t": "collectError", "id": "tests/test_broken.py", "m": "SyntaxError: bad", "x": "E SyntaxError"}),
+    )
     slices = [
         piece("core", 0, core, events=events),
         piece("flow", 0, flow),
@@ -104,7 +112,8 @@ def mixed() -> RunRecord:
             {"name": "kafka", "ready": True, "readyAfterSeconds": 1.8, "image": "apache/kafka:4.1", "message": ""},
             {"name": "redis", "ready": True, "readyAfterSeconds": 0.08, "image": "redis:8", "message": ""},
         ],
-        applications=[{"name": "position-manager", "ready": True, "readyAfterSeconds": 2.4, "image": "pm:dev", "message": ""}],
+        applications=[{"name": "position-manager", "ready": True, "readyAfterSeconds": 2.4, "image": "pm:dev",
+        "message": ""}],
         suites=[
             {"name": "core", "state": "Failed", "reason": "TestsFailed", "total": 7, "durationSeconds": 3.3},
             {"name": "flow", "state": "Passed", "total": 3, "durationSeconds": 5.0},
@@ -139,7 +148,8 @@ def big(tests: int = 5000) -> RunRecord:
         for index in range(number, min(number + 500, tests)):
             bad = index % 250 == 7
             items.append(
-                attempt(f"tests/test_module_{index % 40}.py::TestThing::test_case[{index}]", "failed" if bad else "passed",
+                attempt(f"tests/test_module_{index % 40}.py::TestThing::test_case[{index}]",
+                "failed" if bad else "passed",
                         3 + index * 0.01, 0.002 + (index % 97) / 100,
                         **({"message": f"AssertionError: case {index}", "details": ASSERTION * 8,
                             "location": "tests/test_a.py:20"} if bad else {}))
@@ -148,7 +158,8 @@ def big(tests: int = 5000) -> RunRecord:
     return record(
         slices, name="big", phase="Failed", reason="TestsFailed", message="20 of 5000 tests failed", duration="55s",
         passed=f"{tests - tests // 250}/{tests}",
-        timings={"accepted": at(0), "started": at(0), "environmentReady": at(2.5), "firstTest": at(3), "lastTest": at(54),
+        timings={"accepted": at(0), "started": at(0), "environmentReady": at(2.5), "firstTest": at(3),
+        "lastTest": at(54),
                  "finished": at(55)},
         suites=[{"name": "load", "state": "Failed", "total": tests, "durationSeconds": 52.0}],
     )  # fmt: skip

@@ -102,7 +102,9 @@ def load_manifests(path: Path) -> list[Manifest]:
         for document in read_documents(_text(path)):
             if not isinstance(document.value, dict):
                 what = "a list" if isinstance(document.value, list) else repr(document.value)[:60]
-                problems.append(Problem(path, *document.position, "", f"must be an object with apiVersion and kind, not {what}"))
+                problems.append(
+                    Problem(path, *document.position, "", f"must be an object with apiVersion and kind, not {what}")
+                )
                 continue
             manifest = Manifest(document.value, path, document)
             problems.extend(

@@ -17,7 +17,9 @@ MAX_NODES = 200_000
 MAX_DEPTH = 100
 _YAML = "tag:yaml.org,2002:"
 _INT = re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$")
-_FLOAT = re.compile(r"^[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*|[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|Inf|INF)$")
+_FLOAT = re.compile(
+    r"^[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*|[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|Inf|INF)$"
+)
 _NAN = re.compile(r"^\.(?:nan|NaN|NAN)$")
 _OTHER_TYPES = {f"{_YAML}{name}" for name in ("timestamp", "int", "float", "value")}
 
@@ -81,7 +83,9 @@ def read_documents(text: str) -> Iterator[Document]:
         raise _explain(error, text) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position if isinstance(error.position, int) else 0) + 1
-        raise UnreadableError(f"the character {error.character!r} may not be in YAML: write it as an escape", (line, 1)) from None
+        raise UnreadableError(
+            f"the character {error.character!r} may not be in YAML: write it as an escape", (line, 1)
+        ) from None
     except RecursionError:
         raise UnreadableError(f"is nested more than {MAX_DEPTH} levels deep") from None
 
@@ -92,7 +96,8 @@ def _refuse_depth(text: str) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            position = (event.start_mark.line + 1, event.start_mark.column + 1)
+            mark = event.start_mark
+            position = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             raise UnreadableError(f"is nested more than {MAX_DEPTH} levels deep", position)
 
 
@@ -183,7 +188,9 @@ class _Reader:
     def _scalar(self, node: yaml.ScalarNode) -> Any:
         name = node.tag.removeprefix(_YAML)
         if name not in {"str", "int", "float", "bool", "null"}:
-            raise UnreadableError(f"the tag {node.tag.replace(_YAML, '!!')} has no meaning in a manifest", _position(node))
+            raise UnreadableError(
+                f"the tag {node.tag.replace(_YAML, '!!')} has no meaning in a manifest", _position(node)
+            )
         if name == "str":
             return node.value
         try:

@@ -1,7 +1,7 @@
 """The runs of this machine: `<state>/seatrial/runs/<namespace>/<name>/`, read and written here alone.
 
-`<name>` is a link to a folder that one execution has for itself. So a new run replaces an old one of its name at once and
-only when it starts, and two of the same name that go on side by side do not write into each other's record.
+`<name>` is a link to a folder that one execution has for itself. So a new run replaces an old one of its name at once
+and only when it starts, and two of the same name that go on side by side do not write into each other's record.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def read_record(folder: Path) -> RunRecord:
     try:
         run = json.loads(run_file.read_bytes())
         if not isinstance(run, dict) or not isinstance(run.get("metadata"), dict) or not run["metadata"].get("name"):
-            raise ValueError("is not a TestRun")  # noqa: TRY301, TRY004  (one message for every kind of damage)
+            raise ValueError("is not a TestRun")  # noqa: TRY301  (one message for every kind of damage)
     except (OSError, ValueError, RecursionError) as error:
         raise CliError(f"the record {run_file} cannot be read: {error}; delete the folder, or run again") from None
     return RunRecord(run, _read_slices(folder / SLICES_FILE))
@@ -95,7 +95,7 @@ def _read_slices(path: Path) -> list[Object]:
 
 
 def prune(keep: int = KEPT_RUNS) -> list[Path]:
-    """Delete all but the last runs, and what replaced runs have left. Runs that go on stay. Returns what was deleted."""
+    """Delete all but the last runs, and what replaced ones have left. Runs that go on stay. Returns what is deleted."""
     removed = []
     for link in run_folders()[keep:]:
         target = link.resolve()
@@ -223,8 +223,8 @@ def _writing(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise CliError(
-            f"the record of the run cannot be written to {error.filename or place}: {error.strerror or error}; make room "
-            "there, or set XDG_STATE_HOME to a folder that can be written"
+            f"the record of the run cannot be written to {error.filename or place}: {error.strerror or error}; "
+            "make room there, or set XDG_STATE_HOME to a folder that can be written"
         ) from None
 
 
@@ -233,4 +233,3 @@ def log_files(folder: Path) -> dict[str, Path]:
     with suppress(OSError):
         return {path.stem: path for path in sorted((folder / LOGS).glob("*.log"))}
     return {}
-

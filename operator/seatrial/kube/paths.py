@@ -48,7 +48,7 @@ def ours(kind: str, namespace: str) -> str:
 def resource_of(path: str) -> str:
     """The resource that a path is about, for metrics: its plural, with the subresource behind a slash."""
     parts = path.strip("/").split("/")
-    rest = parts[2:] if parts[0] == "api" else parts[3:]
+    rest = (parts[2:] if parts[0] == "api" else parts[3:]) or parts  # /version has neither group nor resource
     if len(rest) > 2 and rest[0] == "namespaces":  # noqa: PLR2004  (namespaces/NAME/...)
         rest = rest[2:]
     return "/".join([rest[0], *rest[2:]])

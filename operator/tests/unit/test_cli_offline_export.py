@@ -45,7 +45,9 @@ def test_junit_holds_the_numbers() -> None:
     suites = {suite.name: suite for suite in xml if isinstance(suite, TestSuite)}
     assert list(suites) == ["core", "flow[0]", "flow[1]"], "one suite per suite and shard"
     assert [case.name for case in suites["flow[1]"]] == ["test_fills"]
-    assert {item.name: item.value for item in suites["core"].properties()}["seatrial.service.kafka"] == "apache/kafka:4.1"
+    assert {item.name: item.value for item in suites["core"].properties()}[
+        "seatrial.service.kafka"
+    ] == "apache/kafka:4.1"
     results = {case.name: [type(result) for result in case.result] for suite in suites.values() for case in suite}
     assert results["test_passes"] == []
     assert results["test_fails"] == [Failure]
@@ -129,14 +131,14 @@ class _Test(_Strict):
     id: str = ""
     start: Milliseconds = 0
     stop: Milliseconds = 0
-    suite: Annotated[list[str], Field(min_length=1)] = []  # noqa: RUF012
+    suite: Annotated[list[str], Field(min_length=1)] = []
     message: str = ""
     trace: str = ""
     line: int = 0
     rawStatus: str = ""  # noqa: N815
     filePath: str = ""  # noqa: N815
     retries: int = 0
-    retryAttempts: list[_Attempt] = []  # noqa: N815, RUF012
+    retryAttempts: list[_Attempt] = []  # noqa: N815
     flaky: bool = False
     threadId: str = ""  # noqa: N815
 
@@ -153,7 +155,7 @@ class _Summary(_Strict):
     flaky: int = 0
     suites: int = 0
     duration: Milliseconds = 0
-    extra: dict[str, Any] = {}  # noqa: RUF012
+    extra: dict[str, Any] = {}
 
 
 class _Tool(_Strict):
@@ -165,7 +167,7 @@ class _Environment(_Strict):
     reportName: str = ""  # noqa: N815
     testEnvironment: str = ""  # noqa: N815
     healthy: bool
-    extra: dict[str, Any] = {}  # noqa: RUF012
+    extra: dict[str, Any] = {}
 
 
 class _Results(_Strict):
@@ -210,7 +212,8 @@ def test_github_annotates_the_lines_of_failures() -> None:
     lines = export_github(mixed()).splitlines()
     assert len(lines) == 5
     assert lines[0].startswith(
-        "::error file=tests/test_core.py,line=20,title=core%3A tests/test_core.py%3A%3ATestBook%3A%3Atest_fails%3A failed::"
+        "::error file=tests/test_core.py,line=20,"
+        "title=core%3A tests/test_core.py%3A%3ATestBook%3A%3Atest_fails%3A failed::"
     )
     assert "%0A>       assert sum(position.values()) == 0, " in lines[0]
     assert lines[3].startswith("::warning file=tests/test_flow.py,line=8,title=flow%3A ")

@@ -116,9 +116,7 @@ def test_nothing_is_replaced_unasked(folder: Path) -> None:
     (folder / "testrun.yaml").write_text("mine")
     again = seatrial(folder, "init")
     assert again.returncode == 3
-    assert again.stderr == (
-        "error: testrun.yaml, seatrial.toml in . would be replaced: --force does that\n"
-    )
+    assert again.stderr == ("error: testrun.yaml, seatrial.toml in . would be replaced: --force does that\n")
     assert (folder / "testrun.yaml").read_text() == "mine"
     assert seatrial(folder, "init", "--force").returncode == 0
     assert seatrial(folder, "lint", "testrun.yaml", "--strict").returncode == 0

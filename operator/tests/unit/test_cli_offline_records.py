@@ -163,7 +163,9 @@ def test_a_state_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pyte
     file = tmp_path / "file"
     file.touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(file))
-    with pytest.raises(CliError, match=r"cannot be written to .*: Not a directory; make room there, or set XDG_STATE_HOME"):
+    with pytest.raises(
+        CliError, match=r"cannot be written to .*: Not a directory; make room there, or set XDG_STATE_HOME"
+    ):
         RunWriter.start(a_run())
     assert find_record("red") is None
 

@@ -1,4 +1,4 @@
-"""The report page, opened in a real browser: what it shows, that it asks nobody for anything, and that nothing in it runs."""
+"""The report page in a real browser: what it shows, that it asks nobody for anything, and that nothing in it runs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import sync_playwright
 
+from seatrial.cli.cases import cases
 from seatrial.cli.report import render
 from seatrial.cli.report.timeline import MAX_BARS, duration, timeline
-from tests.sample_records import attempt, at, big, hostile, mixed, piece, record
+from tests.sample_records import at, attempt, big, hostile, mixed, piece, record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +36,9 @@ SCREENSHOTS = "SEATRIAL_SCREENSHOTS"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = os.environ.get("SEATRIAL_BROWSER") or next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    path = os.environ.get("SEATRIAL_BROWSER") or next(
+        (found for name in BROWSERS if (found := shutil.which(name))), None
+    )
     if path is None:
         pytest.fail(
             f"no browser: none of {', '.join(BROWSERS)} is on PATH. `apt-get install chromium` (Debian, Ubuntu) or any "
@@ -74,7 +78,9 @@ def show(browser: Browser, folder: Path) -> Iterator[Any]:
         opened = Opened(context.new_page())
         opened.page.on("console", lambda message: opened.complaints.append(message.text))
         opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-        opened.page.on("dialog", lambda dialog: (opened.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        opened.page.on(
+            "dialog", lambda dialog: (opened.complaints.append(f"dialog {dialog.message}"), dialog.dismiss())
+        )
         opened.page.on("request", lambda request: opened.requests.append(request.url))
         opened.page.goto(path.as_uri())
         return opened
@@ -165,7 +171,13 @@ def test_a_run_that_passed(show: Any) -> None:
     run = record(
         [piece("counter", 0, [attempt("test_counter.py::test_one", begin=1.4, seconds=0.02)])],
         name="quickstart",
-        timings={"started": at(0), "environmentReady": at(1.3), "firstTest": at(1.4), "lastTest": at(1.5), "finished": at(1.6)},
+        timings={
+            "started": at(0),
+            "environmentReady": at(1.3),
+            "firstTest": at(1.4),
+            "lastTest": at(1.5),
+            "finished": at(1.6),
+        },
         services=[{"name": "redis", "ready": True, "readyAfterSeconds": 0.08, "image": "redis:8"}],
         suites=[{"name": "counter", "state": "Passed", "durationSeconds": 0.1}],
     )
@@ -189,7 +201,10 @@ def test_hostile_texts_are_texts(show: Any) -> None:
     page = opened.page
     assert page.locator("script").count() == 2, "the page's own"
     assert page.locator("h1 script, main script:not(#data)").count() == 0
-    assert '<script>alert(1)</script>"\'&]]></script><!--\\x00red\\u202e{{7*7}}%0A::error::|`' in page.locator("pre").first.inner_text()
+    assert (
+        "<script>alert(1)</script>\"'&]]></script><!--\\x00red\\u202e{{7*7}}%0A::error::|`"
+        in page.locator("pre").first.inner_text()
+    )
     assert page.locator("#tests tbody tr").count() == 3
     is_alone(opened)
 
@@ -198,7 +213,9 @@ def test_a_script_that_got_in_would_not_run(show: Any, folder: Path) -> None:
     opened = show(mixed())
     page = opened.page
     path = folder / "report.html"
-    path.write_text(path.read_text(encoding="utf-8").replace("<main", "<script>alert(1)</script><main"), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("<main", "<script>alert(1)</script><main"), encoding="utf-8"
+    )
     page.reload()
     assert not any(complaint.startswith("dialog") for complaint in opened.complaints)
     assert any("Content Security Policy" in complaint for complaint in opened.complaints)
@@ -209,7 +226,7 @@ def test_the_page_asks_no_server_either(browser: Browser) -> None:
     html, asked = render(mixed()).encode(), []
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             asked.append(self.path)
             self.send_response(200)
             self.send_header("Content-Type", "text/html; charset=utf-8")
@@ -254,11 +271,13 @@ def _luminance(color: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-CONTRASTS = """() => [...document.querySelectorAll("h1, h2, p, dt, dd, li, th, td, summary, label, pre, .badge, .phase, .mark, .test span, .message, .note, .meta, .number, .words")]
+CONTRASTS = """() => [...document.querySelectorAll(
+    "h1, h2, p, dt, dd, li, th, td, summary, label, pre, .badge, .phase, .mark, .test span, .message, .note, .meta")]
   .filter((item) => item.offsetParent !== null && item.innerText.trim())
   .map((item) => {
     let behind = item, back = "rgba(0, 0, 0, 0)";
-    while (behind && back === "rgba(0, 0, 0, 0)") { back = getComputedStyle(behind).backgroundColor; behind = behind.parentElement; }
+    for (; behind && back === "rgba(0, 0, 0, 0)"; behind = behind.parentElement)
+      back = getComputedStyle(behind).backgroundColor;
     return [item.tagName + "." + item.className, getComputedStyle(item).color, back];
   })"""
 
@@ -290,8 +309,9 @@ def test_everything_can_be_reached_and_has_a_name(show: Any) -> None:
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map((item) => Number(item.tagName[1]))")
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
-    unnamed = """[...document.querySelectorAll("input, select, button, svg[role=img], [role=region], section")].filter((item) =>
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    unnamed = """[...document.querySelectorAll("input, select, button, svg[role=img], [role=region], section")]
+      .filter((item) =>
       !(item.labels && item.labels.length) && !item.innerText?.trim() && !item.getAttribute("aria-label")
       && !item.getAttribute("aria-labelledby")).length"""
     assert page.evaluate(unnamed) == 0
@@ -331,8 +351,6 @@ def test_many_attempts_are_summed_up_by_column() -> None:
 
 
 def _cases(run: RunRecord) -> Any:
-    from seatrial.cli.cases import cases
-
     return cases(run)
 
 
@@ -367,7 +385,9 @@ STATUS = st.fixed_dictionaries(
 @settings(max_examples=60)
 @given(
     STATUS,
-    st.lists(st.builds(attempt, st.text(), st.text(max_size=8), st.floats(-1e12, 1e12), st.floats(0, 1e12)), max_size=5),
+    st.lists(
+        st.builds(attempt, st.text(), st.text(max_size=8), st.floats(-1e12, 1e12), st.floats(0, 1e12)), max_size=5
+    ),
 )
 def test_any_record_becomes_a_page(status: dict[str, Any], tests: list[dict[str, Any]]) -> None:
     html = render(record([piece("suite", 0, tests)], **status))

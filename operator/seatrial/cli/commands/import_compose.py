@@ -23,7 +23,10 @@ def compose(
         Path, typer.Option("-o", "--output", metavar="FILE", help="The manifest to write; - for standard output.")
     ] = Path("-"),
     name: Annotated[
-        str, typer.Option("--name", metavar="NAME", help="Name of the TestRun; the project's when absent.", show_default=False)
+        str,
+        typer.Option(
+            "--name", metavar="NAME", help="Name of the TestRun; the project's when absent.", show_default=False
+        ),
     ] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace the output if it is there.")] = False,
 ) -> None:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def lint(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Manifests; - for standard input.", show_default=False)],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Manifests; - for standard input.", show_default=False)
+    ],
     output: OutputFormat = Output.TABLE,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as problems.")] = False,
 ) -> None:

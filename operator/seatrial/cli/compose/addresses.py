@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 GIVEN = {
     "KAFKA_BOOTSTRAP_SERVERS": "kafka", "SCHEMA_REGISTRY_URL": "redpanda", "REDIS_URL": "redis", "REDIS_HOST": "redis",
     "REDIS_PORT": "redis", "REDIS_PASSWORD": "redis", "DATABASE_URL": "postgres", "DATABASE_HOST": "postgres",
-    "DATABASE_PORT": "postgres", "DATABASE_NAME": "postgres", "DATABASE_USER": "postgres", "DATABASE_PASSWORD": "postgres",
+    "DATABASE_PORT": "postgres", "DATABASE_NAME": "postgres", "DATABASE_USER": "postgres",
+    "DATABASE_PASSWORD": "postgres",
     "INFLUXDB_URL": "influxdb", "INFLUXDB_TOKEN": "influxdb", "INFLUXDB_ORG": "influxdb", "INFLUXDB_BUCKET": "influxdb",
     "INFLUXDB_HOST": "influxdb", "INFLUXDB_PORT": "influxdb",
 }  # fmt: skip

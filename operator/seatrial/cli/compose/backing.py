@@ -22,6 +22,14 @@ _DATABASE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _INIT_FOLDER = "/docker-entrypoint-initdb.d"
 _MAX_SQL = 1_000_000
 MAX_PARTITIONS = 100
+READ = frozenset({
+    "image", "environment", "env_file", "command", "depends_on", "container_name", "hostname", "extends",
+    "KAFKA_AUTO_CREATE_TOPICS_ENABLE", "KAFKA_CFG_AUTO_CREATE_TOPICS_ENABLE", "KAFKA_CREATE_TOPICS",
+    "POSTGRES_DB", "POSTGRESQL_DATABASE", "POSTGRES_USER", "POSTGRESQL_USERNAME", "POSTGRES_PASSWORD",
+    "POSTGRESQL_PASSWORD", "DOCKER_INFLUXDB_INIT_ORG", "INFLUXDB_ADMIN_ORG", "DOCKER_INFLUXDB_INIT_BUCKET",
+    "INFLUXDB_ADMIN_BUCKET", "INFLUXDB_DB", "ALLOW_EMPTY_PASSWORD",
+})  # fmt: skip
+"""Keys and variables of such a service that are read here, or say nothing that a run would not know."""
 
 
 def broker(kind: str, service: dict[str, Any], env: dict[str, str], tell: Tell) -> dict[str, Any]:

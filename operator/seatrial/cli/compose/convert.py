@@ -10,10 +10,11 @@ from seatrial.api import API_VERSION
 from seatrial.api.spec import RESERVED_NAMES, spec_problems
 from seatrial.cli.compose import backing, parts
 from seatrial.cli.compose.addresses import Addresses
-from seatrial.cli.compose.notes import HANDLED, REASONS, Note, Notes
+from seatrial.cli.compose.containers import Containers
+from seatrial.cli.compose.notes import REASONS, Note, Notes
 from seatrial.cli.compose.recognise import kind_of
 from seatrial.cli.compose.smoke import smoke_test
-from seatrial.cli.compose.suites import Pytest, pytest_of
+from seatrial.cli.compose.suites import pytest_of
 from seatrial.cli.exits import CliError, Exit
 from seatrial.cli.manifest import field_name
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 MAX_NAME = 40
 MAX_APPLICATIONS = 16
+MAX_TOLD = 12
 _BACKING = ("kafka", "redpanda", "redis", "postgres", "influxdb")
 
 
@@ -71,6 +73,7 @@ class _Converter:
                 if isinstance(alias, str) and alias not in compose.services
             },
         )
+        self.containers = Containers(self.name, self.folder, self.names, self.addresses, self.notes)
 
     def convert(self) -> Imported:
         # First what a run brings by itself: helpers and applications ask whether it is there.
@@ -96,7 +99,7 @@ class _Converter:
         return Imported([*self.config_maps, run], self.notes.items)
 
     def _kind(self, service: dict[str, Any]) -> str | None:
-        """A service of a run, a helper of one (`topics`), a suite (`pytest`), something to leave out, or an application."""
+        """A service of a run, a helper of one (`topics`), a suite (`pytest`), or an application (None)."""
         if pytest_of(service, lambda _key, _reason: None) is not None:
             return "pytest"
         kind = kind_of(str(service.get("image", ""))) if not service.get("build") else None
@@ -133,9 +136,11 @@ class _Converter:
             case "topics":
                 self._topics(key, service)
             case "pytest":
-                self._suite(key, service)
+                self.suites.append(self.containers.suite(key, service))
+            case None if len(self.applications) >= MAX_APPLICATIONS:
+                tell("", f"left out: a run has at most {MAX_APPLICATIONS} applications")
             case None:
-                self._application(key, service)
+                self.applications.append(self.containers.application(key, service))
             case _:
                 self._service(key, kind, service)
 
@@ -143,7 +148,8 @@ class _Converter:
         tell = self._teller(key)
         other = next((name for name in ("kafka", "redpanda") if name in self.services), None)
         if kind in self.services or (kind in {"kafka", "redpanda"} and other):
-            tell("", f"left out: a run has one {'broker' if kind in {'kafka', 'redpanda'} else kind}; its addresses lead there")
+            what = "broker" if kind in {"kafka", "redpanda"} else kind
+            tell("", f"left out: a run has one {what}; its addresses lead there")
             return
         env = parts.environment(service, self.folder, tell)
         match kind:
@@ -162,7 +168,16 @@ class _Converter:
                 self.services[kind] = settings
         if key != kind:
             tell("", f"is {kind} in a run, and reached by that name")
-        self._tell_rest(key, service, {"volumes", "depends_on", "healthcheck", "user", "deploy"})
+        self._tell_left(key, service, env)
+
+    def _tell_left(self, key: str, service: dict[str, Any], env: dict[str, str]) -> None:
+        """What a run's own service does not take from the container that it stands for."""
+        names = [name for name in service if name not in backing.READ and not name.startswith("x-")]
+        names += [name for name in env if name not in backing.READ]
+        if names:
+            more = f" and {len(names) - MAX_TOLD} more" if len(names) > MAX_TOLD else ""
+            listed = f"{', '.join(names[:MAX_TOLD])}{more}"
+            self.notes.tell(key, "", f"the run's own settings take the place of {listed}")
 
     def _topics(self, key: str, service: dict[str, Any]) -> None:
         found = backing.topics_of_command(service, self._teller(key)) or []
@@ -177,92 +192,12 @@ class _Converter:
     def _config_map(self, name: str, files: dict[str, str]) -> None:
         self.config_maps.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": files})
 
-    def _image(self, key: str, service: dict[str, Any]) -> str:
-        image = str(service.get("image") or "")
-        built = bool(service.get("build"))
-        if not image and not built:
-            self.notes.tell(key, "image", "has neither image nor build: write the image that it runs")
-        if not image:
-            image = f"{self.name}/{self.names[key]}:dev"
-        if built:
-            context = service["build"].get("context", ".") if isinstance(service["build"], dict) else service["build"]
-            self.notes.tell(key, "build", f"build {context} as {image}; for a local run map {image} to {context} (seatrial.toml)")
-        return image
-
-    def _common(self, key: str, service: dict[str, Any]) -> dict[str, Any]:
-        tell = self._teller(key)
-        found: dict[str, Any] = {}
-        env = self.addresses.rewrite(parts.environment(service, self.folder, tell), tell)
-        if env:
-            found["env"] = [{"name": name, "value": value} for name, value in env.items()]
-        user = str(service.get("user") or "").partition(":")[0]
-        if user.isdecimal() and 0 < int(user) < 2**31:
-            found["runAsUser"] = int(user)
-        elif user:
-            tell("user", f"{user} is no number above 0: set runAsUser to the number of a user that is not root")
-        limits = parts.resources(service)
-        if limits:
-            found["resources"] = limits
-        return found
-
-    def _suite(self, key: str, service: dict[str, Any]) -> None:
-        called = pytest_of(service, self._teller(key)) or Pytest()
-        suite: dict[str, Any] = {"name": self.names[key], "image": self._image(key, service)}
-        if called.as_spec():
-            suite["pytest"] = called.as_spec()
-        self.suites.append(suite | self._common(key, service))
-        self._tell_rest(key, service, {"ports", "expose", "healthcheck"})
-
-    def _application(self, key: str, service: dict[str, Any]) -> None:
-        tell = self._teller(key)
-        if len(self.applications) >= MAX_APPLICATIONS:
-            tell("", f"left out: a run has at most {MAX_APPLICATIONS} applications")
-            return
-        application: dict[str, Any] = {"name": self.names[key], "image": self._image(key, service)}
-        if self.names[key] != key:
-            tell("", f"is {self.names[key]} in a run, and reached by that name")
-        for ours, theirs in (("command", "entrypoint"), ("args", "command")):
-            said = [self.addresses.in_text(word) for word in parts.words(service.get(theirs))]
-            if said:
-                application[ours] = said
-        application |= self._common(key, service)
-        published = parts.ports(service, tell)
-        ready = parts.ready(service, key)
-        numbers = [port.target for port in published]
-        if ready and ready.port and ready.port not in numbers:
-            numbers.append(ready.port)
-        web = ready.port if ready and ready.path else 0
-        names = {number: "http" if number == web else f"port-{number}" for number in numbers[:16]}
-        if names:
-            application["ports"] = [{"name": name, "port": number} for number, name in names.items()]
-        for port in published:
-            if port.host and port.host != str(port.target):
-                tell("ports", f"is reached as {self.names[key]}:{port.target}; {port.host} is a port of the host")
-        if ready and ready.port in names:
-            check = {"http": {"path": ready.path, "port": names[ready.port]}} if ready.path else {"tcp": {"port": names[ready.port]}}
-            application["ready"] = check
-        elif ready:
-            application["ready"] = {"exec": {"command": list(ready.command)}}
-        elif names:
-            first = next(iter(names.values()))
-            application["ready"] = {"tcp": {"port": first}}
-            tell("healthcheck", f"has none: it is ready when its port {first} accepts a connection")
-        self.applications.append(application)
-        self._tell_rest(key, service, set())
-
-    def _tell_rest(self, key: str, service: dict[str, Any], quiet: set[str]) -> None:
-        """Every key that nobody has read, with the reason."""
-        for name in service:
-            if name in quiet or name in HANDLED or name.startswith("x-"):
-                continue
-            if name == "deploy" and set(service["deploy"] or ()) <= {"resources"}:
-                continue
-            self.notes.tell(key, name, REASONS.get(name, "has no counterpart in a TestRun"))
-
     def _finish_suites(self) -> None:
         if self.suites:
             return
         name = f"{self.name}-tests"
         self._config_map(name, {"test_environment.py": smoke_test(self.applications, list(self.services))})
         self.suites.append({"name": "environment", "testsFrom": {"configMapRef": {"name": name}}, "timeout": "2m"})
-        self.notes.tell("", "suites", "no service runs pytest: a first suite connects to everything; put yours beside it")
+        self.notes.tell(
+            "", "suites", "no service runs pytest: a first suite connects to everything; put yours beside it"
+        )

@@ -37,14 +37,14 @@ HANDLED = frozenset({
 """Keys of a service that a converter reads by itself."""
 
 REASONS = {
-    "depends_on": "not needed: services are ready and seeded before any application starts, applications before any suite",
+    "depends_on": "not needed: services are ready and seeded before any application starts, and those before any suite",
     "container_name": "a run reaches its parts by the names in the manifest",
     "hostname": "a run reaches its parts by the names in the manifest",
     "networks": "every part of a run reaches every other, and nothing else",
     "links": "every part of a run reaches every other",
     "restart": "an application that ends is the run's verdict, it is not started again",
     "volumes": "a run has no volumes: put what is needed into the image",
-    "tmpfs": "/tmp is writable and in memory, nothing else is",
+    "tmpfs": "the folder for temporary files is writable and in memory, nothing else is",
     "working_dir": "set it in the image",
     "profiles": "a TestRun has no profiles: write one per profile",
     "scale": "an application runs once",

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Tell = "Callable[[str, str], None]"
-_PORT = re.compile(r"(?:(?:\[[^]]*\]|[^:]*):)*?(?:(?P<host>[0-9-]*):)?(?P<target>[0-9]+)(?P<last>-[0-9]+)?(?:/(?P<kind>\w+))?")
+_PORT = re.compile(
+    r"(?:(?:\[[^]]*\]|[^:]*):)*?(?:(?P<host>[0-9-]*):)?(?P<target>[0-9]+)(?P<last>-[0-9]+)?(?:/(?P<kind>\w+))?"
+)
 _MEMORY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([bkmg]?)b?", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LOCAL = {"localhost", "127.0.0.1", "0.0.0.0", "[::1]", "::1"}  # noqa: S104  (names that a health check uses)
@@ -57,7 +59,9 @@ def environment(service: dict[str, Any], folder: Path, tell: Callable[[str, str]
         elif not _VARIABLE.fullmatch(name):
             tell("environment", f"{name} is no name that a container of a run can have")
         else:
-            found[name] = {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+            found[name] = (
+                {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+            )
     for name in [name for name, value in found.items() if len(value) > MAX_VALUE]:
         tell("environment", f"{name} has {len(found.pop(name))} characters; {MAX_VALUE} are allowed")
     for name in list(found)[MAX_VARIABLES:]:
@@ -80,11 +84,17 @@ def ports(service: dict[str, Any], tell: Callable[[str, str], None]) -> list[Pub
     for member in ("ports", "expose"):
         for item in service.get(member) or ():
             if isinstance(item, dict):
-                target, host, kind = str(item.get("target", "")), str(item.get("published", "")), item.get("protocol", "tcp")
+                target, host, kind = (
+                    str(item.get("target", "")),
+                    str(item.get("published", "")),
+                    item.get("protocol", "tcp"),
+                )
                 last = None
             else:
                 match = _PORT.fullmatch(str(item))
-                target, host, kind, last = match.group("target", "host", "kind", "last") if match else ("", "", "", None)
+                target, host, kind, last = (
+                    match.group("target", "host", "kind", "last") if match else ("", "", "", None)
+                )
             number = int(target) if target and target.isdecimal() else 0
             if not 1 <= number <= 65535 or last or kind not in {None, "", "tcp"}:  # noqa: PLR2004
                 why = "a range" if last else "not TCP" if kind not in {None, "", "tcp"} else "no port"

@@ -14,8 +14,10 @@ _KINDS: dict[str, frozenset[str]] = {
     "zookeeper": frozenset({"zookeeper", "cp-zookeeper"}),
 }
 _CONSOLES = frozenset({
-    "kafka-ui", "kafdrop", "akhq", "console", "cp-enterprise-control-center", "kafka-manager", "cmak", "kowl", "kafka-topics-ui",
-    "schema-registry-ui", "kafka-magic", "pgadmin4", "adminer", "redis-commander", "redisinsight", "chronograf", "phpmyadmin",
+    "kafka-ui", "kafdrop", "akhq", "console", "cp-enterprise-control-center", "kafka-manager", "cmak", "kowl",
+    "kafka-topics-ui",
+    "schema-registry-ui", "kafka-magic", "pgadmin4", "adminer", "redis-commander", "redisinsight", "chronograf",
+    "phpmyadmin",
     "mongo-express", "dozzle", "portainer", "portainer-ce",
 })  # fmt: skip
 _STAND_INS = {

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _WITH_VALUE = frozenset({
-    "-n", "-p", "-c", "-o", "-W", "-r", "--maxfail", "--timeout", "--tb", "--junitxml", "--junit-xml", "--durations", "--cov",
+    "-n", "-p", "-c", "-o", "-W", "-r", "--maxfail", "--timeout", "--tb", "--junitxml", "--junit-xml", "--durations",
+    "--cov",
     "--cov-report", "--cov-config", "--rootdir", "--confcutdir", "--ignore", "--ignore-glob", "--deselect", "--dist",
     "--numprocesses", "--log-level", "--log-cli-level", "--reruns", "--basetemp", "--import-mode", "--html", "--color",
     "--capture", "--override-ini", "--config-file", "--alluredir", "--randomly-seed", "--asyncio-mode", "--log-file",
@@ -44,7 +45,9 @@ def pytest_of(service: dict[str, Any], tell: Callable[[str, str], None]) -> Pyte
     if before[-2:] and before[-1] == "-m" and before[-2].rpartition("/")[2].startswith("python"):
         before = before[:-2]
     if before:
-        tell("command", f"`{' '.join(before)}` is left out: the run waits for its services, and starts pytest by itself")
+        tell(
+            "command", f"`{' '.join(before)}` is left out: the run waits for its services, and starts pytest by itself"
+        )
     rest = said[at + 1 :]
     end = next((index for index, word in enumerate(rest) if word in _ENDS), len(rest))
     if rest[end:]:

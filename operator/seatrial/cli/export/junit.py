@@ -1,4 +1,4 @@
-"""JUnit XML, as surefire writes it: retried attempts are `rerunFailure`, of a test that passed in the end `flakyFailure`."""
+"""JUnit XML as surefire writes it: a retried attempt is a `rerunFailure`, or a `flakyFailure` of a test that passed."""
 
 from __future__ import annotations
 
@@ -82,7 +82,10 @@ def _properties(element: ET.Element, record: RunRecord, case: Case) -> None:
         ("seatrial.shard", case.shard),
         ("seatrial.phase", end.phase),
         ("seatrial.reason", end.reason),
-        *((f"seatrial.service.{service.get('name')}", service.get("image")) for service in status.get("services") or ()),
+        *(
+            (f"seatrial.service.{service.get('name')}", service.get("image"))
+            for service in status.get("services") or ()
+        ),
     )
     for name, value in known:
         if value is not None and value != "":

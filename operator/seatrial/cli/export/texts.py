@@ -1,4 +1,4 @@
-"""Text of tests, which anybody may have written, made harmless: no control characters, no terminal's colours, no end of sizes."""
+"""Text of tests, which anybody may have written, made harmless: no control characters, no colours, bounded."""
 
 from __future__ import annotations
 

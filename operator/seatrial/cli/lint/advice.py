@@ -32,18 +32,17 @@ def _empty_services(manifest: Manifest) -> Iterator[tuple[Path, str]]:
 
 
 def _images(spec: TestRunSpec) -> Iterator[tuple[Path, str]]:
-    for member, items in (("applications", spec.applications), ("suites", spec.suites)):
-        for index, item in enumerate(items):
-            image = item.image
-            if image is None or "@" in image:
-                continue
-            tag = image.rpartition("/")[2].partition(":")[2]
-            if tag in {"", "latest"}:
-                said = "has no tag" if not tag else "has the tag latest"
-                yield (
-                    (member, index, "image"),
-                    f"{image} {said}, so that the same manifest can run other code tomorrow: name a version",
-                )
+    images: list[tuple[Path, str | None]] = [
+        *((("applications", index, "image"), item.image) for index, item in enumerate(spec.applications)),
+        *((("suites", index, "image"), item.image) for index, item in enumerate(spec.suites)),
+    ]
+    for path, image in images:
+        if image is None or "@" in image:
+            continue
+        tag = image.rpartition("/")[2].partition(":")[2]
+        if tag in {"", "latest"}:
+            said = "has no tag" if not tag else "has the tag latest"
+            yield path, f"{image} {said}, so that the same manifest can run other code tomorrow: name a version"
 
 
 def _timeouts(spec: TestRunSpec) -> Iterator[tuple[Path, str]]:
@@ -61,8 +60,10 @@ def _timeouts(spec: TestRunSpec) -> Iterator[tuple[Path, str]]:
             minutes = round(seconds / 60)
             yield (
                 ("suites",),
-                f"one after the other the suites may take {minutes} minutes, longer than {limit}: shorten their timeouts,"
-                " raise the total, or set parallelism",
+                (
+                    f"one after the other the suites may take {minutes} minutes, longer than {limit}: "
+                    "shorten their timeouts, raise the total, or set parallelism"
+                ),
             )
 
 
@@ -72,6 +73,8 @@ def _readiness(spec: TestRunSpec) -> Iterator[tuple[Path, str]]:
             port = application.ports[0].name
             yield (
                 ("applications", index),
-                f"{application.name} has ports and no ready: its tests may start before it listens;"
-                f" write `ready: {{tcp: {{port: {port}}}}}` or an http path",
+                (
+                    f"{application.name} has ports and no ready: its tests may start before it listens; "
+                    f"write `ready: {{tcp: {{port: {port}}}}}` or an http path"
+                ),
             )

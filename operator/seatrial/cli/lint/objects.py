@@ -24,7 +24,8 @@ _MEMBERS = {
 }
 _METADATA = (
     "annotations", "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers", "generateName",
-    "generation", "labels", "managedFields", "name", "namespace", "ownerReferences", "resourceVersion", "selfLink", "uid",
+    "generation", "labels", "managedFields", "name", "namespace", "ownerReferences", "resourceVersion", "selfLink",
+    "uid",
 )  # fmt: skip
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -101,7 +102,9 @@ def _check_metadata(manifest: Manifest) -> list[Problem]:
         if not value:
             continue
         if not isinstance(value, str):
-            problems.append(manifest.problem(("metadata", key), f"must be a string, not {_short(value)}: put it in quotes"))
+            problems.append(
+                manifest.problem(("metadata", key), f"must be a string, not {_short(value)}: put it in quotes")
+            )
         elif not pattern.fullmatch(value):
             problems.append(manifest.problem(("metadata", key), f"{_short(value)} is not allowed; allowed: {words}"))
         elif len(value) > limit:

@@ -29,7 +29,9 @@ def check_references(manifests: Sequence[Manifest]) -> list[Problem]:
         if first is not manifest and same_namespace:
             place = f"{first.source}:{first.line_of(('metadata', 'name'))}"
             problems.append(
-                manifest.problem(("metadata", "name"), f"there is another {key[0]} {key[1]} in {place}: keep one, or rename it")
+                manifest.problem(
+                    ("metadata", "name"), f"there is another {key[0]} {key[1]} in {place}: keep one, or rename it"
+                )
             )
     for manifest in manifests:
         if manifest.kind == TEST_RUN:

@@ -40,7 +40,7 @@ WORDS = {
 def render(record: RunRecord) -> str:
     """The page as HTML. Every text of the run is escaped; scripts other than the page's own are forbidden by it."""
     environment = Environment(
-        loader=PackageLoader("seatrial.cli.report", "page"),
+        loader=PackageLoader("seatrial.cli.report", "template"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -85,7 +85,7 @@ def _view(record: RunRecord) -> dict[str, Any]:
 
 
 def _asset(name: str) -> str:
-    return resources.files("seatrial.cli.report").joinpath("page", name).read_text(encoding="utf-8").strip()
+    return resources.files("seatrial.cli.report").joinpath("template", name).read_text(encoding="utf-8").strip()
 
 
 def _hash(text: str) -> str:
@@ -112,7 +112,9 @@ def _counts(found: Sequence[Case], status: dict[str, Any]) -> list[dict[str, Any
     left, counts = 0.0, []
     for name, words, number in numbers:
         width = number / total * 100 if total else 0.0
-        counts.append({"kind": name, "words": words, "number": number, "left": round(left, 3), "width": round(width, 3)})
+        counts.append(
+            {"kind": name, "words": words, "number": number, "left": round(left, 3), "width": round(width, 3)}
+        )
         left += width
     return counts
 

@@ -21,7 +21,31 @@ MAX_LANES = 64
 _SEVERITY = {"skipped": 0, "xfailed": 1, "xpassed": 2, "passed": 3, "retried": 4, "error": 5, "failed": 6}
 _LEAST_PERCENT = 0.15
 """What is shorter is drawn so long: a test of a millisecond must be seen, too."""
-_STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
+_STEPS = (
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+)
 _TICKS = 8
 
 
@@ -206,9 +230,9 @@ def _columns(attempts: Sequence[Result], scale: _Scale) -> list[Bar]:
     for column in range(1, COLUMNS + 1):
         if column < COLUMNS and worst[column] == worst[begin]:
             continue
-        kind = worst[begin]
-        if kind is not None:
-            title = f"{sum(counts[begin:column])} tests, the worst {kind}"
-            bars.append(Bar(kind, round(begin / COLUMNS * 100, 3), round((column - begin) / COLUMNS * 100, 3), title))
+        seen = worst[begin]
+        if seen is not None:
+            title = f"{sum(counts[begin:column])} tests, the worst {seen}"
+            bars.append(Bar(seen, round(begin / COLUMNS * 100, 3), round((column - begin) / COLUMNS * 100, 3), title))
         begin = column
     return bars

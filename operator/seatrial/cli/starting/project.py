@@ -17,13 +17,21 @@ COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-c
 _SKIPPED = {"node_modules", "venv", "site-packages", "build", "dist", "__pycache__"}
 _MAX_FOLDERS = 2000
 _MAX_BYTES = 500_000
+MAX_PORT = 65535
 _CLIENTS = {
     "kafka": r"aiokafka|kafka-python|confluent-kafka|faust|spring-kafka|kafkajs|sarama",
     "redis": r"redis|valkey|aioredis|coredis",
     "postgres": r"asyncpg|psycopg\w*|pg8000|postgres\w*",
     "influxdb": r"influxdb\w*|influxdb-client",
 }
-_DEPENDENCIES = ("pyproject.toml", "requirements*.txt", "requirements/*.txt", "requirements/*.in", "Pipfile", "setup.cfg")
+_DEPENDENCIES = (
+    "pyproject.toml",
+    "requirements*.txt",
+    "requirements/*.txt",
+    "requirements/*.in",
+    "Pipfile",
+    "setup.cfg",
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,10 @@ def _tests(folder: Path) -> str:
             following += [
                 item
                 for item in items
-                if item.is_dir() and not item.is_symlink() and not item.name.startswith(".") and item.name not in _SKIPPED
+                if item.is_dir()
+                and not item.is_symlink()
+                and not item.name.startswith(".")
+                and item.name not in _SKIPPED
             ]
         waiting = following
     if not found:
@@ -98,9 +109,7 @@ def _tests(folder: Path) -> str:
 
 def _services(folder: Path) -> tuple[str, ...]:
     text = "\n".join(_read(path) for pattern in _DEPENDENCIES for path in sorted(folder.glob(pattern))).lower()
-    return tuple(
-        name for name, pattern in _CLIENTS.items() if re.search(rf"(?<![\w-])(?:{pattern})(?![\w-])", text)
-    )
+    return tuple(name for name, pattern in _CLIENTS.items() if re.search(rf"(?<![\w-])(?:{pattern})(?![\w-])", text))
 
 
 def _dockerfile(text: str) -> Dockerfile:
@@ -115,7 +124,11 @@ def _dockerfile(text: str) -> Dockerfile:
             case "FROM":  # of several stages the last one is the image
                 ports, entrypoint, command, user = [], [], [], None
             case "EXPOSE":
-                ports += [int(item) for item in re.findall(r"(?<![\w-])(\d{1,5})(?:/tcp)?(?![\w/-])", rest) if 0 < int(item) < 65536]  # noqa: E501, PLR2004
+                ports += [
+                    int(item)
+                    for item in re.findall(r"(?<![\w-])(\d{1,5})(?:/tcp)?(?![\w/-])", rest)
+                    if 0 < int(item) <= MAX_PORT
+                ]
             case "ENTRYPOINT":
                 entrypoint, command = _words(rest), []
             case "CMD":
@@ -123,6 +136,8 @@ def _dockerfile(text: str) -> Dockerfile:
             case "USER":
                 number = rest.partition(":")[0]
                 user = int(number) if number.isdecimal() and 0 < int(number) < 2**31 else None
+            case _:
+                pass
     return Dockerfile(tuple(dict.fromkeys(ports))[:16], tuple(entrypoint + command), user)
 
 
