@@ -31,7 +31,7 @@ def environment(search_environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def run(
-    command: Sequence[str | Path],
+    command: Sequence[object],
     *,
     doing: str,
     given: str = "",
@@ -39,7 +39,10 @@ def run(
     group: int | None = None,
     cwd: Path | None = None,
 ) -> None:
-    """Run a command to its end. Raises PrepareError with its last words; `doing` is what it is for, e.g. `initdb`."""
+    """Run a command of strings and paths to its end; `doing` is what it is for, e.g. `initdb`.
+
+    Raises PrepareError with its last words.
+    """
     words = [str(word) for word in command]
     others: tuple[int, ...] | None = None if user is None else ()
     try:
