@@ -59,7 +59,8 @@ def wheels(machine: Search) -> Iterator[Bench]:
             (tools / name).symlink_to(program(name))
         (tools / "mvn").write_text(f"#!/bin/sh\nPATH='{os.environ['PATH']}' exec {program('mvn')} \"$@\"\n")
         (tools / "mvn").chmod(0o755)
-        environment = {"PATH": str(tools), "HOME": os.environ["HOME"]}
+        kept = {name: os.environ[name] for name in ("HOME", "PYTHONPATH") if name in os.environ}
+        environment = {"PATH": str(tools), **kept}
         yield replace(found, search=replace(machine, postgres_folders=(), environment=environment))
 
 

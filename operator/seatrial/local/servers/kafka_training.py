@@ -24,8 +24,8 @@ from seatrial.local.servers.kafka_settings import DATA, PROPERTIES, argument_fil
 from seatrial.local.servers.programs import PrepareError
 
 CLUSTER_ID = "c2VhdHJpYWwtbG9jYWwtMQ"
-READY_SECONDS = 60.0
-STOP_SECONDS = 60.0
+READY_SECONDS = 180.0
+STOP_SECONDS = 180.0
 RECORDS = 200
 LOGGING = "log4j2.properties"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,8 @@ def program(name: str, *arguments: object) -> tuple[str, ...]:
 
 def environment(search_environment: Mapping[str, str]) -> dict[str, str]:
     """With it, `program` finds its module whichever way this package came to be importable."""
-    return {**search_environment, "PYTHONPATH": str(Path(seatrial.__file__).parents[1])}
+    path = [str(Path(seatrial.__file__).parents[1]), search_environment.get("PYTHONPATH", "")]
+    return {**search_environment, "PYTHONPATH": os.pathsep.join(part for part in path if part)}
 
 
 def run(
