@@ -143,7 +143,7 @@ def _launch(wanted: Wanted, search: Search, found: Programs, wheel: Path | None 
         env=programs.environment(search.environment) | connection,
         folder=wanted.folder,
         provider=f"PostgreSQL {found.version} {found.origin}",
-        prepare=(programs.program("postgres_data", folder, major, entry, *owner, *copy),),
+        prepare=(programs.program("postgres_data", folder, major, entry, *owner, *copy, packages=False),),
         user=user.number if user else None,
         group=user.group if user else None,
         # An immediate shutdown: nothing is kept but what would be in the way of others is removed.
