@@ -22,7 +22,7 @@ from tests.integration.agent_process import free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SECONDS = 60
+SECONDS = 120
 TOPICS = (Topic("orders", 2, {"cleanup.policy": "compact"}),)
 
 

@@ -101,7 +101,9 @@ def redpanda(wanted: Wanted, search: Search) -> Launch | Unfit:
         f"--kafka-addr=internal://0.0.0.0:{port},local://127.0.0.1:{loopback}",
         f"--advertise-kafka-addr=internal://{wanted.address.host}:{port},local://127.0.0.1:{loopback}",
     )
-    ports = {port: port} | ({wanted.extra_ports["registry"]: registry} if "SCHEMA_REGISTRY_URL" in wanted.variables else {})
+    ports = {port: port} | (
+        {wanted.extra_ports["registry"]: registry} if "SCHEMA_REGISTRY_URL" in wanted.variables else {}
+    )
     return _run(wanted, search, ports, (*kept, *addresses))
 
 
@@ -123,11 +125,25 @@ def _run(
         return Unfit("Docker", f"no daemon answers: {answer.line}")
     image = _image(wanted)
     name = f"seatrial-{wanted.service}-{wanted.address.port}"
-    published = [word for port, inside in ports.items() for word in ("--publish", f"{wanted.address.host}:{port}:{inside}")]
+    published = [
+        word for port, inside in ports.items() for word in ("--publish", f"{wanted.address.host}:{port}:{inside}")
+    ]
     passed = [word for variable in variables for word in ("--env", variable)]
     pull = ["--pull=never"] if search.offline else ["--pull=missing", "--quiet"]
     return Launch(
-        command=(str(program), "run", "--rm", "--init", f"--name={name}", *pull, *published, *passed, *options, image, *command),
+        command=(
+            str(program),
+            "run",
+            "--rm",
+            "--init",
+            f"--name={name}",
+            *pull,
+            *published,
+            *passed,
+            *options,
+            image,
+            *command,
+        ),
         env={**search.environment, **{variable: wanted.variables[variable] for variable in variables}},
         folder=wanted.folder,
         provider=f"{image} in Docker {answer.line}",

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial.local.servers import programs
 from seatrial.local.servers.cache import key
 from seatrial.local.servers.java import Java, find_java
-from seatrial.local.servers.kafka_settings import PROPERTIES, properties
+from seatrial.local.servers.kafka_settings import DATA, PROPERTIES, properties
 from seatrial.local.servers.model import Launch, Unfit, Wanted, matches, ordered
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def installed(wanted: Wanted, search: Search) -> Launch | Unfit:
 def from_maven(wanted: Wanted, search: Search) -> Launch | Unfit:
     """The jars of this package's pom.xml: from the cache, else Maven fetches them (10 to 60 s, once)."""
     provider = "Apache Kafka's jars by Maven"
-    pom = files(__package__) / "data" / "pom.xml"
+    pom = DATA / "pom.xml"
     text = pom.read_text()
     match = _POM_VERSION.search(text)
     version = match[1] if match else ""

@@ -40,7 +40,9 @@ def _fetch(maven: Path, project: Path, target: Path, *, offline: bool) -> None:
         )
     except programs.PrepareError as error:
         advice = "allow the network" if offline else "see whether Maven reaches its repository (~/.m2/settings.xml)"
-        raise programs.PrepareError(f"{error}\nWhat helps: {advice}, or unpack Apache Kafka and set KAFKA_HOME") from None
+        raise programs.PrepareError(
+            f"{error}\nWhat helps: {advice}, or unpack Apache Kafka and set KAFKA_HOME"
+        ) from None
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
-"""A broker's settings, and the flags of its JVM. The same as those of the image (images/kafka), which a test compares."""
+"""A broker's settings, and the flags of its JVM: those of the image (images/kafka), which a test compares."""
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
+DATA = Path(__file__).parent / "data"
 PROPERTIES = "server.properties"
 UNSAFE_FLAG = 24
 """First Java that knows --sun-misc-unsafe-memory-access, and warns without it."""
@@ -35,7 +35,7 @@ FLAGS = (
 
 def settings() -> dict[str, str]:
     """The settings that all brokers share."""
-    lines = (files(__package__) / "data" / PROPERTIES).read_text().splitlines()
+    lines = (DATA / PROPERTIES).read_text().splitlines()
     pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
     return {name: value for name, _, value in pairs}
 

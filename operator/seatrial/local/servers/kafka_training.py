@@ -20,12 +20,12 @@ from pathlib import Path
 from seatrial.local.servers import programs
 from seatrial.local.servers.cache import making
 from seatrial.local.servers.java import QUICK
-from seatrial.local.servers.kafka_settings import PROPERTIES, argument_file, flags, properties
+from seatrial.local.servers.kafka_settings import DATA, PROPERTIES, argument_file, flags, properties
 from seatrial.local.servers.programs import PrepareError
 
 CLUSTER_ID = "c2VhdHJpYWwtbG9jYWwtMQ"
-READY_SECONDS = 60.0
-STOP_SECONDS = 60.0
+READY_SECONDS = 180.0
+STOP_SECONDS = 180.0
 RECORDS = 200
 LOGGING = "log4j2.properties"
 
@@ -66,7 +66,7 @@ def main() -> None:
 
 def train(training: Training) -> None:
     """Fill the folder."""
-    source = Path(__file__).parent / "data" / LOGGING
+    source = DATA / LOGGING
     (training.folder / LOGGING).write_text(source.read_text())
     work = training.folder / "work"
     work.mkdir()
@@ -101,7 +101,13 @@ def _record(training: Training, work: Path, port: int) -> None:
     """Start a broker, use it as tests do, and stop it: the JVM writes the archive on its way out."""
     option = "-XX:AOTCacheOutput" if training.feature >= QUICK else "-XX:ArchiveClassesAtExit"
     archive = training.folder / training.archive
-    command = [str(training.java), f"{option}={archive}", *training.arguments(training.folder), "kafka.Kafka", PROPERTIES]
+    command = [
+        str(training.java),
+        f"{option}={archive}",
+        *training.arguments(training.folder),
+        "kafka.Kafka",
+        PROPERTIES,
+    ]
     log = work / "broker.log"
     with ExitStack() as stack:
         output = stack.enter_context(log.open("wb"))
@@ -114,7 +120,9 @@ def _record(training: Training, work: Path, port: int) -> None:
             broker.wait(STOP_SECONDS)
         except (TimeoutError, ConnectionError, subprocess.TimeoutExpired) as error:
             said = programs.last_lines(log.read_text(errors="replace"))
-            raise PrepareError(f"Apache Kafka on {training.java} {_why(broker, error)}. Its last words:\n{said}") from None
+            raise PrepareError(
+                f"Apache Kafka on {training.java} {_why(broker, error)}. Its last words:\n{said}"
+            ) from None
 
 
 def _why(broker: subprocess.Popen[bytes], error: Exception) -> str:
@@ -144,7 +152,9 @@ async def _use(broker: subprocess.Popen[bytes], address: str) -> None:
     for _ in range(RECORDS):
         await producer.send_and_wait("training", b"record")
     await producer.stop()
-    consumer = AIOKafkaConsumer("training", bootstrap_servers=address, group_id="training", auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        "training", bootstrap_servers=address, group_id="training", auto_offset_reset="earliest"
+    )
     await consumer.start()
     for _ in range(RECORDS):
         await consumer.getone()

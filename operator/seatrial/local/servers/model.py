@@ -35,8 +35,8 @@ class Wanted:
     """As in spec.services.X.version: `17` is every 17.x."""
     address: Address
     folder: Path
-    """Absolute. When root runs the engine its parents must be passable for others (mode 0711): PostgreSQL's server refuses
-    to be root's."""
+    """Absolute. When root runs the engine its parents must be passable for others (mode 0711): PostgreSQL's server
+    refuses to be root's."""
     variables: Mapping[str, str]
     """The run's connection variables, with secrets drawn."""
     options: Mapping[str, str] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Launch:
-    """How to start a server. Who starts it first writes `files`, then runs `prepare`, then the command, all in `folder`."""
+    """How to start a server: `files` are written, then `prepare` is run, then the command, all in `folder`."""
 
     command: tuple[str, ...]
     """Stays in the foreground; says why when it ends by itself."""
@@ -59,8 +59,8 @@ class Launch:
     provider: str
     """For people, e.g. `redis-server 7.0.15 on PATH`."""
     prepare: tuple[tuple[str, ...], ...] = ()
-    """Run one after the other before the command, as the engine's own user; each must end with 0, and says on stderr why
-    when it does not. Each may be killed at any time."""
+    """Run one after the other before the command, as the engine's own user; each must end with 0, and says on stderr
+    why when it does not. Each may be killed at any time."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Name -> content, to be written into `folder` with mode 0600, before `prepare`."""
     user: int | None = None

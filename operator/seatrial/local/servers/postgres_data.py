@@ -33,7 +33,9 @@ class Tools:
     def own(self, path: Path) -> None:
         """Give something to who runs the programs."""
         if self.user is not None:
-            programs.run(("chown", "-R", f"{self.user}:{self.group}", path), doing=f"giving {path} to the server's user")
+            programs.run(
+                ("chown", "-R", f"{self.user}:{self.group}", path), doing=f"giving {path} to the server's user"
+            )
 
     def initdb(self, folder: Path) -> None:
         options = initdb_options(self.major, platform.system())
@@ -41,7 +43,7 @@ class Tools:
         programs.run(command, doing="initdb", user=self.user, group=self.group)
 
     def execute(self, statements: str, folder: Path) -> None:
-        """Statements by the superuser, without a server. Errors are shown, but not the statement: it has the password."""
+        """Statements by the superuser, without a server. An error shows no statement: it has the password."""
         options = ("fsync=off", "shared_buffers=1MB", "exit_on_error=on", "log_min_error_statement=panic")
         quiet = ("log_min_messages=warning", "log_checkpoints=off", "dynamic_shared_memory_type=mmap")
         words = [word for option in (*options, *quiet) for word in ("-c", option)]

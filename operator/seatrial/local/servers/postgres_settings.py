@@ -59,12 +59,12 @@ def password(user: str, secret: str) -> str:
 
 
 def identifier(name: str) -> str:
-    """As SQL has it, in double quotes. Raises PrepareError for what is not one line."""
+    """A name, quoted for SQL. Raises PrepareError for what is not one line."""
     return '"' + _one_line(name).replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """As SQL has it: 'it''s'. Raises PrepareError for what is not one line."""
+    """A string, quoted for SQL. Raises PrepareError for what is not one line."""
     return "'" + _one_line(text).replace("'", "''") + "'"
 
 

