@@ -136,10 +136,7 @@ def _run_locally(documents: list[Object], folder: Path) -> tuple[Object, int]:
     """Status and exit code."""
     (folder / "run.yaml").write_text(yaml.safe_dump_all(documents))
     command = [sys.executable, "-m", "seatrial.cli", "run", "run.yaml", "-o", "json"]
-    env = os.environ | {
-        "XDG_STATE_HOME": str(folder),
-        "PYTHONPATH": os.environ.get("PYTHONPATH", str(ROOT / "operator")),
-    }
+    env = os.environ | {"XDG_STATE_HOME": str(folder)}
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.stdout, done.stderr
     return dict(json.loads(done.stdout)["status"]), done.returncode
