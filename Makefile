@@ -94,6 +94,10 @@ faults: install ## Kill operators at every write and break their connections in 
 bench: install ## Latency and cost beside plain manifests; saved under bench/results
 	@$(BIN)/python -m bench
 
+.PHONY: bench-local
+bench-local: $(VENV)/.installed ## Runs on this machine beside servers that were started by hand; saved under bench/results
+	@$(BIN)/python -m bench.local
+
 .PHONY: bench-scale
 bench-scale: install ## Hundreds of runs at once, with nodes that are played; saved under bench/results
 	@$(BIN)/python -m bench.scale
