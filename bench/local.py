@@ -1,7 +1,8 @@
 """`python -m bench.local`: what a run on this machine costs, beside the same suites with servers started by hand.
 
 Each round tries both, one after the other, then two runs at once. By hand means what a script in a repository does:
-start the servers, wait for their ports, make the topics, start the service, wait for its health, run pytest once a suite.
+start the servers, wait for their ports, make the topics, start the service, wait for its health, run pytest for each
+suite.
 """
 
 from __future__ import annotations
