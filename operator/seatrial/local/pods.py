@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 import signal
 from typing import TYPE_CHECKING, Any
@@ -150,14 +151,7 @@ class LocalPod:
         command = image_command(self._containers[0], self._body, self._around)
         try:
             while True:
-                code = 0
-                if probe is not None:
-                    log = self._open("probe", lines=False)
-                    process = await Process.start(
-                        probe["command"], env=command.env, folder=command.folder, output=log.end
-                    )
-                    log.close()
-                    code = await process.wait()
+                code = 0 if probe is None else await self._ask(probe["command"], command)
                 if code == 0:
                     file.touch()
                 else:
@@ -165,6 +159,18 @@ class LocalPod:
                 await asyncio.sleep(PROBE_SECONDS)
         finally:
             file.unlink(missing_ok=True)
+
+    async def _ask(self, probe: list[str], command: Command) -> int:
+        """Run an application's readiness command beside it; its exit status."""
+        log = self._open("probe", lines=False)
+        try:
+            process = await Process.start(probe, env=command.env, folder=command.folder, output=log.end)
+        except OSError as error:
+            os.write(log.end, f"{probe[0]}: {error.strerror}\n".encode())
+            return 127
+        finally:
+            log.close()
+        return await process.wait()
 
     def _set(self, container: Object, state: Object) -> None:
         self._states[container["name"]] = state
