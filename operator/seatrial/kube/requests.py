@@ -124,7 +124,9 @@ class Requests:
             raise UnavailableError(f"{what}: {error!r}") from error
         try:
             if response.status != 200:  # noqa: PLR2004  (OK)
-                raise error_of(response.status, await response.text(), what)
+                refusal = error_of(response.status, await response.text(), what)
+                await asyncio.sleep(retry_after(response.headers.get("Retry-After")))
+                raise refusal  # whoever asks again does so after the pause that the server wishes for
             rest = b""
             async for chunk in response.content.iter_any():
                 *lines, rest = (rest + chunk).split(b"\n")

@@ -6,6 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from kubernetes.aio import client
 
 from seatrial.errors import (
     AlreadyExistsError,
@@ -17,7 +20,7 @@ from seatrial.errors import (
     UnavailableError,
 )
 from seatrial.kube.paths import collection_of, resource_of
-from seatrial.kube.requests import MAX_RETRY_AFTER_SECONDS, error_of, retry_after
+from seatrial.kube.requests import MAX_RETRY_AFTER_SECONDS, Requests, error_of, retry_after
 
 if TYPE_CHECKING:
     from typing import Any
@@ -95,3 +98,28 @@ def test_what_an_answer_means(status: int, body: str, kind: type[ClusterError], 
     error = error_of(status, body, "PATCH /x")
     assert (type(error), error.reason) == (kind, reason)
     assert str(error).startswith("PATCH /x: ")
+
+
+async def test_a_log_that_is_refused_for_now_is_not_asked_for_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever follows it repeats the request when the error comes: not before the server wishes it."""
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    async def refuse(_: web.Request) -> web.Response:
+        return web.Response(status=429, headers={"Retry-After": "7"})
+
+    app = web.Application()
+    app.router.add_get("/api/v1/namespaces/a/pods/b/log", refuse)
+    async with TestServer(app) as server:
+        requests = Requests(client.Configuration(host=str(server.make_url("")).rstrip("/")), 1)
+        monkeypatch.setattr("seatrial.kube.requests.asyncio.sleep", sleep)
+        try:
+            with pytest.raises(UnavailableError):
+                async for _ in requests.read_lines("/api/v1/namespaces/a/pods/b/log", [], "log of a pod"):
+                    pass
+        finally:
+            monkeypatch.undo()
+            await requests.close()
+    assert waited == [7.0]

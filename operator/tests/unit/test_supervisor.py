@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from seatrial.agent.inpod import supervisor
 from seatrial.agent.inpod.supervisor import NOT_RUN, OUTPUT_BYTES, TIMED_OUT, oom_kills, split_url
 from seatrial.records import Attempt, CollectError, Finish, Gate, Start
 
@@ -346,6 +348,21 @@ def test_prints():
     assert OUTPUT_BYTES <= len(ended.output) < OUTPUT_BYTES + 20_000
     assert "seatrial: more than 16 MiB of output; the rest is dropped" in ended.output
     assert "1 passed" in ended.output[-500:]
+
+
+@pytest.mark.parametrize("chunks", [[100, 1], [99, 2, 5], [101], [60, 40, 30, 30]])
+def test_where_output_is_cut_is_said_once(chunks: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when a chunk ends exactly at the limit."""
+    monkeypatch.setattr(supervisor, "OUTPUT_BYTES", 100)
+    stream = supervisor.Stream(1)
+    try:
+        for size in chunks:
+            os.write(stream.end, b"x" * size)
+            assert stream.read() == size
+    finally:
+        os.close(stream.source)
+        os.close(stream.end)
+    assert bytes(stream.waiting) == b"x" * 100 + b"\nseatrial: more than 0 MiB of output; the rest is dropped\n"
 
 
 def test_output_of_a_crash_is_complete(pod: SuitePod) -> None:

@@ -206,14 +206,13 @@ class Stream:
             return 0
         # Little came: let more come, or each dot of pytest would wake this process.
         self.nap_until = time.monotonic() + NAP_SECONDS if len(data) < CHUNK // 2 else 0.0
-        room = OUTPUT_BYTES - self.total
+        before = self.total
         self.total += len(data)
         self.tail += data
         del self.tail[:-TAIL_BYTES]
-        if room > 0:
-            self.waiting += data[:room]
-            if len(data) > room:
-                self.waiting += b"\nseatrial: more than %d MiB of output; the rest is dropped\n" % (OUTPUT_BYTES >> 20)
+        self.waiting += data[: max(0, OUTPUT_BYTES - before)]
+        if before <= OUTPUT_BYTES < self.total:
+            self.waiting += b"\nseatrial: more than %d MiB of output; the rest is dropped\n" % (OUTPUT_BYTES >> 20)
         return len(data)
 
     def write(self) -> None:
