@@ -29,7 +29,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from bench.machine import RESULTS, load_average
 from bench.tables import Target, document, measures, summary, table
 from seatrial.local.addresses import LocalAddresses
-from seatrial.local.servers import EXTRA_PORTS, Address, Wanted, find_server, this_machine
+from seatrial.local.servers import EXTRA_PORTS, Wanted, find_server, this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,7 @@ def by_hand() -> dict[str, float]:
             wanted = Wanted(
                 service=name,
                 version=None,
-                address=Address(address.host, address.port),
+                address=address,
                 folder=folder / name,
                 variables={"REDIS_PASSWORD": password},
                 options={"KAFKA_AUTO_CREATE_TOPICS": "false"},

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from seatrial.local.containers import data_of, variables_of
 from seatrial.local.images import MappingError
 from seatrial.local.processes import Process
-from seatrial.local.servers import EXTRA_PORTS, Address, NoServerError, Wanted, find_server
+from seatrial.local.servers import EXTRA_PORTS, NoServerError, Wanted, find_server
 from seatrial.naming import CONNECTION_SECRET, NAME_LABEL
 
 if TYPE_CHECKING:
@@ -57,12 +57,11 @@ class Servers:
         folder = self._data / service
         folder.mkdir(parents=True, mode=0o711)
         extra = {name: self._addresses.take() for name in EXTRA_PORTS.get(service, ())}
-        listen = self._addresses.find(service, container["ports"][0]["containerPort"])
         variables = data_of(around.read("Secret", CONNECTION_SECRET))
         wanted = Wanted(
             service=service,
             version=self._versions.get(service),
-            address=Address(listen.host, listen.port),
+            address=self._addresses.find(service, container["ports"][0]["containerPort"]),
             folder=folder,
             variables={name: value.decode() for name, value in variables.items()},
             options=variables_of(container, pod, around),

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seatrial.local.servers.model import Address, Launch, NoServerError, Wanted
+from seatrial.local.servers.model import Launch, NoServerError, Wanted
 from seatrial.local.servers.search import Search, this_machine
+from seatrial.plan import Address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,17 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from seatrial.plan import Address
+
 
 class NoServerError(SeatrialError):
     """No provider fits; the message names each that was tried, why not, and what to install or to write instead."""
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a server listens."""
-
-    host: str
-    port: int
 
 
 @dataclass(frozen=True)
