@@ -63,6 +63,8 @@ def decide_suite(
             judgement = failed
         elif (refusal := _no_pods(suite, snapshot, now)) is not None:
             judgement = Judgement(State.ERROR, "PodRefused", refusal)
+        elif was is State.RUNNING and judgement.state is not State.RUNNING:
+            judgement = Judgement(State.RUNNING)  # who has been restarted reads its log from the start
     return SuiteDecision(judgement, tuple(shards))
 
 

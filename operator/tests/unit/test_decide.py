@@ -694,6 +694,12 @@ class TestSuites:
         decision = Situation({"jobs": (), "shards": {}}, {"suite-core-0": None}, past).decide()
         assert decision.suites["core"] == was
 
+    def test_a_suite_that_runs_does_not_wait_again(self) -> None:
+        """A restarted operator reads its log from the start."""
+        past = replace(STARTED, suites={"core": SuiteDecision(Judgement(State.RUNNING))})
+        assert Situation({"shards": {}}).decide().suites["core"].judgement.state is State.WAITING
+        assert Situation({"shards": {}}, past=past).decide().suites["core"].judgement.state is State.RUNNING
+
     def test_a_shard_that_cannot_start_ends_the_suite_unless_another_runs(self) -> None:
         plan = plan_of({"suites": [suite_spec("core", shards=2)]})
         stuck = pod("suite", "core", waiting("suite", "InvalidImageName"), shard=1, phase="Pending")
