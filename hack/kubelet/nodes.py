@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 NODES = "/api/v1/nodes"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 LABEL = "seatrial.dev/stand-in"
+"""Its value is the name of the stand-in that plays the node."""
 CORDONED = "seatrial.dev/cordoned-by-stand-in"
 TAINT = {"key": LABEL, "value": "true", "effect": "NoSchedule"}
 RENEW_SECONDS = 8
@@ -28,8 +29,9 @@ def now(*, micro: bool = False) -> str:
 class Nodes:
     """The stand-in's nodes."""
 
-    def __init__(self, api: Api, names: list[str], pods_per_node: int, taints: list[Object]) -> None:
+    def __init__(self, api: Api, owner: str, names: list[str], pods_per_node: int, taints: list[Object]) -> None:
         self.names = names
+        self._owner = owner
         self._api = api
         self._pods = pods_per_node
         self._taints = taints
@@ -79,7 +81,7 @@ class Nodes:
         return {
             "apiVersion": "v1",
             "kind": "Node",
-            "metadata": {"name": name, "labels": {LABEL: "true", "kubernetes.io/hostname": name}},
+            "metadata": {"name": name, "labels": {LABEL: self._owner, "kubernetes.io/hostname": name}},
             "status": {
                 "capacity": capacity,
                 "allocatable": capacity,

@@ -41,7 +41,7 @@ class StandIn:
     """Plays the kubelet for every pod that is bound to its nodes.
 
     All other nodes are cordoned meanwhile. With `cordon_others=False` they are left alone, and only pods that tolerate
-    `nodes.TAINT` and select `nodes.LABEL` are played.
+    `nodes.TAINT` and select this stand-in by its name in `nodes.LABEL` are played: another's nodes carry the label too.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class StandIn:
         """What is played now, by namespace and name."""
         self.started: list[tuple[str, str]] = []
         """Every pod that was ever taken up, in order."""
+        self._name = name
         self._kubeconfig = kubeconfig
         self._pods_per_node = pods_per_node
         self._script = script or (lambda _: None)
@@ -89,7 +90,7 @@ class StandIn:
         self._stack.callback(listener.close)
         self._api = await self._stack.enter_async_context(Api(self._kubeconfig, connector(CONNECTIONS)))
         watches = await self._stack.enter_async_context(Api(self._kubeconfig, connector(0)))
-        nodes = Nodes(self._api, self.nodes, self._pods_per_node, [] if self._cordon else [TAINT])
+        nodes = Nodes(self._api, self._name, self.nodes, self._pods_per_node, [] if self._cordon else [TAINT])
         context = await serving_context(self._api, self.nodes[0], address)
         runner = web.AppRunner(application(lambda *key: self.pods.get(key)), access_log=None, shutdown_timeout=1)
         await runner.setup()

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.apiserver
 
 DEADLINE_SECONDS = 60
+NAME = f"stand-in-{uuid.uuid4().hex[:6]}"
+"""One for each process: tests may run side by side, and each must get its own pods."""
 PLACE: dict[str, Any] = {
-    "nodeSelector": {LABEL: "true"},
+    "nodeSelector": {LABEL: NAME},
     "tolerations": [{"key": TAINT["key"], "operator": "Exists"}],
     "terminationGracePeriodSeconds": 30,
 }
@@ -41,8 +43,7 @@ async def stand_in(kubeconfig: Path, scripts: dict[str, Script] | None = None) -
     def script(pod: Object) -> Script | None:
         return (scripts or {}).get(pod["metadata"]["labels"][NAME_LABEL])
 
-    name = f"stand-in-{uuid.uuid4().hex[:6]}"
-    async with StandIn(kubeconfig, name=name, script=script, cordon_others=False) as made:
+    async with StandIn(kubeconfig, name=NAME, script=script, cordon_others=False) as made:
         yield made
 
 
