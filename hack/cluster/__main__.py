@@ -47,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("archives", nargs="+", type=Path, metavar="FILE.tar")
     commands.add_parser("images", help="list the images in the node")
     commands.add_parser("status", help="how the cluster is; exit status 0 only when healthy")
+    policies = commands.add_parser("policies", help="enforce network policies, or not: many a cluster does not")
+    policies.add_argument("switch", choices=("on", "off"))
     path = commands.add_parser("path", help="print the path of a program, built when it is missing")
     path.add_argument("program", help="kubectl, helm, kube-apiserver, etcd, ...")
     return parser
@@ -65,6 +67,10 @@ def _run(options: argparse.Namespace, layout: Layout, *, with_kind: bool) -> int
             kind.images() if with_kind else lifecycle.images(layout)
         case "status":
             healthy = kind.status(layout) if with_kind else lifecycle.status(layout)
+        case "policies":
+            if with_kind:
+                raise ClusterError("kind's own network plugin enforces network policies and cannot be told not to")
+            lifecycle.switch_policies(layout, enforced=options.switch == "on")
         case "path":
             print(kind.path(options.program) if with_kind else _built(options.program))
         case "build":

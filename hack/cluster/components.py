@@ -122,6 +122,10 @@ def kube_proxy(layout: Layout, programs: Mapping[str, Path]) -> Component:
     return Component("kube-proxy", (str(programs["kube-proxy"]), f"--config={layout.state}/kube-proxy.json"))
 
 
+def outside() -> Component:
+    return Component("outside", (sys.executable, "-m", "hack.cluster.outside"))
+
+
 def network_policy(layout: Layout) -> Component:
     return Component("network-policy", (sys.executable, "-m", "hack.cluster.netpol", str(layout.checkout)))
 

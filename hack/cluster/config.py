@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CNI_VERSION = "0.4.0"
 POLICY_PLUGIN = "network-policy-hold"
+POD_PIDS = 1024
+"""Processes and threads of one pod: there is no such field in a pod, so it is up to whoever configures the nodes."""
 
 
 def containerd(layout: Layout) -> str:
@@ -88,6 +90,7 @@ def kubelet(layout: Layout) -> str:
         "failSwapOn": False,
         "oomScoreAdj": 0,
         "maxPods": 110,
+        "podPidsLimit": POD_PIDS,
         "clusterDNS": [DNS_SERVICE_ADDRESS],
         "clusterDomain": CLUSTER_DOMAIN,
         "resolvConf": f"{layout.state}/resolv.conf",

@@ -12,6 +12,9 @@ NODE_NAME = "node"
 # These addresses exist inside the node's own network namespace only, so every cluster may use the same ones.
 NODE_ADDRESS = "10.250.0.1"
 NODE_NETWORK_GATEWAY = "10.250.0.254"
+# The one host outside: an address kept for documentation (RFC 5737), and the one at which clouds serve metadata.
+OUTSIDE_ADDRESS = "203.0.113.10"
+METADATA_ADDRESS = "169.254.169.254"
 POD_NETWORK = "10.244.0.0/16"
 SERVICE_NETWORK = "10.96.0.0/16"
 API_SERVICE_ADDRESS = "10.96.0.1"
@@ -74,6 +77,11 @@ class Layout:
     @property
     def netpol_socket(self) -> Path:
         return self.state / "netpol.sock"
+
+    @property
+    def policies_off_file(self) -> Path:
+        """While it is there, network policies are not enforced: many a cluster is like that."""
+        return self.state / "policies-off"
 
     @property
     def local(self) -> Path:

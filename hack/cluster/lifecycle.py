@@ -77,6 +77,16 @@ def images(layout: Layout) -> None:
         print(reference)
 
 
+def switch_policies(layout: Layout, *, enforced: bool) -> None:
+    """Have network policies enforced, as they are from the start, or ignored."""
+    require_running(layout)
+    if enforced:
+        layout.policies_off_file.unlink(missing_ok=True)
+    else:
+        layout.policies_off_file.touch()
+    print(f"network policies are {'enforced' if enforced else 'ignored'}")
+
+
 def status(layout: Layout) -> bool:
     """Print how the cluster is; whether it is healthy."""
     require_root_on_linux()

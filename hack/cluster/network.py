@@ -13,8 +13,7 @@ INTERFACE_PEER = "node0-peer"
 def set_up() -> None:
     """Make the interface; runs inside the node's network namespace, with which it vanishes."""
     run(["ip", "link", "set", "lo", "up"])
-    # Components look for the interface of the default route. A pair whose other end leads nowhere works on every
-    # kernel, unlike the type `dummy`.
+    # Components look for the interface of the default route. The other end of the pair is the `outside` host's.
     run(["ip", "link", "add", INTERFACE, "type", "veth", "peer", "name", INTERFACE_PEER])
     for interface in (INTERFACE, INTERFACE_PEER):
         run(["ip", "link", "set", interface, "up"])

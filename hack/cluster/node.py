@@ -103,6 +103,7 @@ class Node:
         layout, supervisor, programs = self._layout, self._supervisor, self._programs
         mounts.set_up(layout)
         network.set_up()
+        supervisor.start(components.outside())
         supervisor.start(components.etcd(layout, programs))
         pki.issue_all(layout.pki)
         config.write_all(layout)

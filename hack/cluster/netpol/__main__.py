@@ -19,6 +19,8 @@ from hack.cluster.netpol.store import PATHS, Store, follow
 GATHER_SECONDS = 0.01
 # Rules are written again now and then, in case somebody else has touched them.
 REFRESH_SECONDS = 30
+# How soon it is noticed that enforcement was switched.
+SWITCH_SECONDS = 0.5
 RETRY_SECONDS = 1
 
 
@@ -29,20 +31,21 @@ def main(checkout: str) -> None:
     for kind in PATHS:
         threading.Thread(target=follow, args=(Api(API_PORT, layout.pki), kind, store), daemon=True).start()
     Server(layout.netpol_socket, store).start()
-    enforce(store, kernel)
+    enforce(store, kernel, layout.policies_off_file)
 
 
-def enforce(store: Store, kernel: Kernel) -> None:
+def enforce(store: Store, kernel: Kernel, off: Path) -> None:
     """Compute and apply, for ever; what is not applied is not acknowledged, so no pod starts meanwhile."""
-    generation, in_force, written = -1, Ruleset(), 0.0
+    generation, in_force, written, was_off = -1, Ruleset(), 0.0, False
     while True:
-        store.wait_for_change(generation, REFRESH_SECONDS)
-        if not store.complete():
+        store.wait_for_change(generation, SWITCH_SECONDS)
+        is_off, due = off.exists(), time.monotonic() - written > REFRESH_SECONDS
+        if not store.complete() or (store.generation == generation and is_off == was_off and not due):
             continue
         time.sleep(GATHER_SECONDS)
         newest, world = store.snapshot()
         begun = time.monotonic()
-        ruleset = compute(world, POD_NETWORK)
+        ruleset = Ruleset() if is_off else compute(world, POD_NETWORK)
         if ruleset != in_force or begun - written > REFRESH_SECONDS:
             try:
                 kernel.apply(ruleset)
@@ -54,7 +57,7 @@ def enforce(store: Store, kernel: Kernel) -> None:
                 took = 1000 * (time.monotonic() - begun)
                 print(f"applied {len(ruleset.lines)} rules, {len(ruleset.sets)} sets in {took:.0f} ms", flush=True)
             in_force, written = ruleset, time.monotonic()
-        generation = newest
+        generation, was_off = newest, is_off
         store.applied(generation)
 
 

@@ -89,6 +89,11 @@ class Store:
         with self._changed:
             self._changed.wait_for(lambda: self._generation > since and len(self._listed) == len(PATHS), seconds)
 
+    @property
+    def generation(self) -> int:
+        with self._changed:
+            return self._generation
+
     def complete(self) -> bool:
         with self._changed:
             return len(self._listed) == len(PATHS)
