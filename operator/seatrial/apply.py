@@ -28,7 +28,7 @@ from seatrial.errors import (
 from seatrial.naming import run_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 
     from seatrial.cluster import Cluster
     from seatrial.plan import Copy, Plan
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 _SECRET = re.compile(r"\$\{secret:([a-z-]+)\}")
 SECRET_BYTES = 24
 """Written in hexadecimal, so that a secret is the same in a URL, an argument and a variable."""
+BINDING_SECONDS = (0.02, 0.1, 0.5, 2.0)
+"""Pauses between attempts to use a right that was just given."""
+_LACKS_RIGHT = re.compile(r'cannot (create|patch) resource "(?!namespaces|rolebindings)')
+"""How RBAC refuses, other than quotas and policies do."""
 RUN_ONCE = frozenset({"Pod", "Job"})
 """Kinds whose running state is worth keeping: created once, never changed."""
 
@@ -81,6 +85,8 @@ async def _step(cluster: Cluster, plan: Plan, step: str) -> None:
     match step:
         case "namespace":
             await _create(cluster, plan.namespace)
+            if plan.binding is not None:
+                await _create(cluster, plan.binding)
         case "isolation":
             await _all(cluster, plan.isolation)
         case "connection":
@@ -115,9 +121,24 @@ def _rank(error: BaseException) -> int:
     return 1 if isinstance(error, Refusal) else 2 if isinstance(error, UnavailableError) else 0
 
 
+async def _insist(write: Callable[[Object], Awaitable[None]], item: Object) -> None:
+    """Write an object; again, where a right is missing that the namespace's binding gives.
+
+    Each API server learns of a binding by itself, some milliseconds after it was created.
+    """
+    for pause in BINDING_SECONDS:
+        try:
+            return await write(item)
+        except ForbiddenError as error:
+            if not _LACKS_RIGHT.search(str(error)):
+                raise
+        await asyncio.sleep(pause)
+    return await write(item)
+
+
 async def _create(cluster: Cluster, item: Object) -> None:
     try:
-        await cluster.create_once(item)
+        await _insist(cluster.create_once, item)
     except AlreadyExistsError as error:
         kind, name = item["kind"], item["metadata"]["name"]
         raise Refusal("NameConflict", f"{kind} {name} exists and belongs to something else; delete it") from error
@@ -127,7 +148,7 @@ async def _create(cluster: Cluster, item: Object) -> None:
 
 async def _apply(cluster: Cluster, item: Object) -> None:
     try:
-        await cluster.apply(item)
+        await _insist(cluster.apply, item)
     except ClusterError as error:
         raise _refusal(item, error) from error
 
@@ -166,15 +187,14 @@ async def _copy(cluster: Cluster, plan: Plan, copy: Copy) -> None:
         raise Refusal(f"{copy.kind}AccessDenied", f"{name}: {_grant(run.namespace, str(error))}") from error
     # Not the type: a Secret of a special type would be refused for lack of what that type asks for.
     members: Object = {key: source[key] for key in ("data", "binaryData") if key in source}
-    await _apply(
-        cluster,
-        {
-            "apiVersion": "v1",
-            "kind": copy.kind,
-            "metadata": {"name": copy.target, "namespace": plan.namespace_name, "labels": run_labels(run)},
-            **members,
-        },
-    )
+    target = {
+        "apiVersion": "v1",
+        "kind": copy.kind,
+        "metadata": {"name": copy.target, "namespace": plan.namespace_name, "labels": run_labels(run)},
+        **members,
+    }
+    # Whoever may patch a Secret can read it: the answer holds all of it. So the operator may only create them.
+    await (_create if copy.kind == "Secret" else _apply)(cluster, target)
 
 
 def _grant(namespace: str, message: str) -> str:

@@ -54,6 +54,11 @@ class Cluster(Protocol):
     async def record_event(self, run: RunId, *, warning: bool, reason: str, message: str, at: str) -> None:
         """Post an Event about the TestRun."""
 
+    async def record_own_event(
+        self, namespace: str, name: str, *, warning: bool, reason: str, message: str, at: str
+    ) -> None:
+        """Post an Event about the operator's Deployment, which is in `namespace`."""
+
     async def list_environments(self) -> list[Object]:
         """Every namespace that belongs to a run."""
 

@@ -18,6 +18,7 @@ from prometheus_client import start_http_server
 
 from seatrial import metrics
 from seatrial.api import GROUP, VERSION
+from seatrial.enforcement import Enforcement
 from seatrial.inpod import read_inpod_files
 from seatrial.kube import KubernetesCluster
 from seatrial.naming import FINALIZER, RUN_UID_LABEL, RunId, finalizer_of, is_environment_of, selector_of
@@ -62,6 +63,10 @@ class Operator:
     def looks_after(self, namespace: str | None) -> bool:
         """Whether the TestRuns of a namespace are this operator's."""
         return any(fnmatchcase(namespace or "", pattern) for pattern in self.tools.settings.namespaces)
+
+    def wake_all(self) -> None:
+        for run in self.runs.values():
+            run.wake.set()
 
     def wake(self, uid: str | None) -> None:
         if uid is not None and (run := self.runs.get(uid)) is not None:
@@ -145,16 +150,21 @@ async def startup(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
     for plural in ("pods", "jobs", "namespaces"):
         settings.watching.label_selectors[plural] = selector_of(config.namespaces)
     cluster = await KubernetesCluster.connect()
-    tools = Tools(cluster, config, _Watched(), Slots(config.max_active_runs), read_inpod_files())
+    slots = Slots(config.max_active_runs, config.max_active_runs_per_namespace)
+    enforcement = Enforcement(cluster, config)
+    tools = Tools(cluster, config, _Watched(), slots, read_inpod_files(), barred=enforcement.barred)
     memo.operator = Operator(tools, cluster)
     # Before any queued run asks for a slot, count those that were started before this process.
     for run in await cluster.list_unfinished_runs():
         if memo.operator.looks_after(run["metadata"]["namespace"]):
             adopt(run, tools.slots)
     memo.operator.tasks += [
-        asyncio.create_task(sweep_forever(cluster, tools.slots.retain), name="sweep"),
+        asyncio.create_task(sweep_forever(cluster, tools.slots.retain, enforcement.in_use), name="sweep"),
         asyncio.create_task(touch_forever(cluster, memo.operator.unsettled), name="touch"),
     ]
+    if config.network_policies.check or config.network_policies.required:
+        work = enforcement.watch(memo.operator.wake_all)
+        memo.operator.tasks.append(asyncio.create_task(work, name="network policies"))
     metrics.RUNS_ACTIVE.set_function(lambda: tools.slots.active)
     metrics.RUNS_QUEUED.set_function(lambda: tools.slots.waiting)
     if port := os.environ.get(METRICS_VARIABLE):

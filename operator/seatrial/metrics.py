@@ -22,6 +22,11 @@ ENVIRONMENT_SECONDS = Histogram(
     buckets=(1, 2, 3, 5, 10, 30, 60, 300),
 )
 ORPHANS = Counter("seatrial_orphans_deleted_total", "Namespaces deleted because their TestRun is gone.")
+NETWORK_POLICIES = Gauge(
+    "seatrial_network_policies_enforced",
+    "Whether the cluster enforces network policies: 1 for the status that holds, 0 for the others.",
+    ["status"],
+)
 API_REQUESTS = Counter(
     "seatrial_api_requests_total",
     "Requests to the API server, but for kopf's: its watches, and a run's two patches of the finalizer.",

@@ -33,6 +33,11 @@ FIELD_MANAGER = "seatrial"
 CONNECTION_SECRET = "connection"  # noqa: S105  (a name, not a secret)
 ENVIRONMENT = "environment"
 INPOD_CONFIG_MAP = "inpod"
+OPERATOR_ROLE = "seatrial-run"
+"""The ClusterRole with what the operator does inside of a run's namespace, and only there."""
+OPERATOR_BINDING = "seatrial-operator"
+STATUS_CONFIG_MAP = "seatrial-status"
+"""In the operator's own namespace: what it has found out about the cluster."""
 GATE_PORT = 8377
 SUITE_CONTAINER = "suite"
 RELAY_CONTAINER = "relay"

@@ -130,6 +130,8 @@ class Snapshot:
     """Job name -> message of its last warning event (a quota, an admission refusal)."""
     has_slot: bool = True
     """Whether the run may start now."""
+    place: str = ""
+    """What it waits for, and where it stands, when it may not."""
 
     def pods_of(self, component: str, role: str | None = None) -> tuple[PodView, ...]:
         return tuple(pod for pod in self.pods if pod.component == component and (role is None or pod.role == role))

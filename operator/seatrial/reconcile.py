@@ -55,6 +55,8 @@ class Tools:
     slots: Slots
     inpod_files: Mapping[str, str]
     addresses: Addresses = field(default_factory=Names)
+    barred: Callable[[], Judgement | None] = lambda: None
+    """Why no run may start now, or ever."""
 
 
 class Run:
@@ -82,6 +84,8 @@ class Run:
         self._inquiry = Inquiry(self.id, tools.cluster)
         self._clean_up = CleanUp(tools.cluster, tools.world, self._reporter)
         self._verified_at = 0.0
+        self._is_held = False
+        """Whether it waits for something else than a slot."""
 
     async def run(self, read_body: Callable[[], Object]) -> None:
         """Reconcile until the environment is gone. `read_body` gives the TestRun as it is at that moment."""
@@ -155,6 +159,7 @@ class Run:
         if past.started_at is None and finalizer not in (body["metadata"].get("finalizers") or ()):
             return LOOK_AGAIN_SECONDS  # nothing is created that a deletion would not find
         orders = self._orders(body)
+        self._is_held = orders.suspend or orders.barred is not None
         snapshot, decision = await self._decide(plan, past, orders, now)
         if NAMESPACE in decision.steps and past.started_at is None:
             await self._claim(plan, snapshot, decision, moment)
@@ -243,6 +248,7 @@ class Run:
             suspend=bool(spec.get("suspend")),
             cancel=bool(spec.get("cancel")),
             image_pull_seconds=self._tools.settings.image_pull_seconds,
+            barred=self._tools.barred(),
         )
 
     def _observe(self, plan: Plan, past: Past, seen: Seen | None = None) -> Snapshot:
@@ -267,8 +273,16 @@ class Run:
             refused=dict(self._refused),
             tails=dict(self._inquiry.tails),
             events=dict(self._inquiry.refusals),
-            has_slot=past.started_at is not None or slots.ask(self.id, self._created_at, self.wake.set),
+            has_slot=past.started_at is not None or self._ask_for_slot(),
+            place=str(slots.place(uid) or ""),
         )
+
+    def _ask_for_slot(self) -> bool:
+        """Whether the run may start. One that is held has no slot and no place in the queue: others go first."""
+        if self._is_held:
+            self._tools.slots.release(self.id.uid)
+            return False
+        return self._tools.slots.ask(self.id, self._created_at, self.wake.set)
 
     async def _carry_out(self, plan: Plan, decision: Decision) -> None:
         done, refused = await carry_out(self._tools.cluster, plan, decision.steps)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from ipaddress import IPv4Network, IPv6Network  # noqa: TC003  (pydantic evaluates annotations)
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -43,7 +44,14 @@ class Quota(_Settings):
     pods: int = 60
     requests_cpu: str = "8"
     requests_memory: str = "16Gi"
+    limits_cpu: str = "256"
+    """Containers that name no limit count with `container_cpu`."""
     limits_memory: str = "16Gi"
+    limits_ephemeral_storage: str = "64Gi"
+    container_cpu: str = "2"
+    """CPU limit of a container that names none."""
+    container_ephemeral_storage: str = "512Mi"
+    """Disk limit of a container that names none, and none can: volumes are in memory, so what is there is its log."""
 
 
 class DnsSelector(_Settings):
@@ -53,17 +61,51 @@ class DnsSelector(_Settings):
     labels: dict[str, str] = {"k8s-app": "kube-dns"}
 
 
+class EgressPort(_Settings):
+    """A port, or with `end_port` a range of them."""
+
+    protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
+    port: Annotated[int, Field(ge=1, le=65535)]
+    end_port: Annotated[int | None, Field(ge=1, le=65535)] = None
+
+
+class Egress(_Settings):
+    """Addresses that runs may reach beside their own namespace and DNS."""
+
+    cidr: IPv4Network | IPv6Network
+    excluded: Annotated[tuple[IPv4Network | IPv6Network, ...], Field(alias="except")] = ()
+    ports: Annotated[tuple[EgressPort, ...], Field(min_length=1)]
+    namespaces: tuple[str, ...] = ("*",)
+    """Whose runs may: names and patterns of the namespaces of TestRuns."""
+
+
+class NetworkPolicies(_Settings):
+    """What is asked of the cluster's network plugin."""
+
+    check: bool = False
+    """Whether to find out at start if policies are enforced."""
+    required: bool = False
+    """Whether to refuse runs where they are not, or where that is not known."""
+
+
 class Settings(_Settings):
     """The operator's configuration."""
 
     images: Images
     catalogue: dict[str, CatalogueEntry]
+    account: Annotated[str, Field(pattern=r"^([a-z0-9-]+:[a-z0-9.-]+)?$")] = ""
+    """Namespace and name of the operator's own service account, with a colon between. It gets its rights in each run's
+    namespace by a binding that is created with it; an operator without this setting has them already."""
     max_active_runs: Annotated[int, Field(ge=1)] = 4
+    max_active_runs_per_namespace: Annotated[int | None, Field(ge=1)] = None
+    """Of the TestRuns of one namespace; as many as there may be in all when absent."""
     namespaces: tuple[str, ...] = ("*",)
     """Whose TestRuns are this operator's; patterns as a shell knows them. So several operators can share a cluster."""
     image_pull_seconds: Annotated[float, Field(gt=0)] = 45.0
     quota: Quota = Quota()
     dns: DnsSelector = DnsSelector()
+    egress: tuple[Egress, ...] = ()
+    network_policies: NetworkPolicies = NetworkPolicies()
 
 
 def load_settings(path: Path) -> Settings:

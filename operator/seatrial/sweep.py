@@ -11,7 +11,7 @@ from seatrial.errors import ClusterError
 from seatrial.naming import RUN_UID_LABEL, is_environment_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from seatrial.cluster import Cluster
 
@@ -36,15 +36,19 @@ def find_orphans(namespaces: Iterable[dict[str, Any]], uids: set[str]) -> list[s
     return orphans
 
 
-async def sweep(cluster: Cluster, retain: Callable[[set[str]], None] = lambda _: None) -> list[str]:
+async def sweep(
+    cluster: Cluster, retain: Callable[[set[str]], None] = lambda _: None, spared: Collection[str] = ()
+) -> list[str]:
     """Delete orphaned environments; returns their names. `retain` is told the uids of all TestRuns.
+
+    `spared` are uids that no TestRun has, and whose namespaces are in use all the same.
 
     Namespaces are listed before TestRuns: a run that is created meanwhile has no namespace in the first list.
     """
     namespaces = await cluster.list_environments()
     uids = await cluster.list_run_uids()
     retain(uids)
-    orphans = find_orphans(namespaces, uids)
+    orphans = find_orphans(namespaces, uids | set(spared))
     for name in orphans:
         logger.warning("namespace %s belongs to a TestRun that is gone; deleting it", name)
         await cluster.delete_environment(name)
@@ -52,12 +56,12 @@ async def sweep(cluster: Cluster, retain: Callable[[set[str]], None] = lambda _:
     return orphans
 
 
-async def sweep_forever(cluster: Cluster, retain: Callable[[set[str]], None]) -> None:
+async def sweep_forever(cluster: Cluster, retain: Callable[[set[str]], None], spared: Collection[str] = ()) -> None:
     """Sweep at once, and then every ten minutes."""
     while True:
         pause = INTERVAL_SECONDS
         try:
-            await sweep(cluster, retain)
+            await sweep(cluster, retain, spared)
         except ClusterError as error:
             logger.warning("the sweep for orphans failed: %s; trying again in %g s", error, RETRY_SECONDS)
             pause = RETRY_SECONDS

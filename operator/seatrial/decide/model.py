@@ -52,11 +52,13 @@ class Past:
 
 @dataclass(frozen=True)
 class Orders:
-    """The fields of the spec that may change while the run goes on, and the operator's patience."""
+    """The fields of the spec that may change while the run goes on, the operator's patience and its scruples."""
 
     suspend: bool = False
     cancel: bool = False
     image_pull_seconds: float = 45.0
+    barred: Judgement | None = None
+    """Why a run may not start on this cluster: an Error, or pending as long as that is not known."""
 
 
 @dataclass(frozen=True)

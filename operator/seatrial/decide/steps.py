@@ -29,10 +29,10 @@ def why_held(facts: Facts) -> Judgement | None:
         return None
     if facts.orders.suspend:
         return Judgement(State.PENDING, "Suspended", "spec.suspend is true: set it to false to start the run")
+    if facts.orders.barred is not None:
+        return facts.orders.barred
     if not facts.snapshot.has_slot:
-        return Judgement(
-            State.PENDING, "Queued", "as many runs are active as the operator allows; this one is next in line"
-        )
+        return Judgement(State.PENDING, "Queued", facts.snapshot.place)
     return None
 
 

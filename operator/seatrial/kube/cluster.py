@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.api import API_VERSION, GROUP
 from seatrial.api.status import Phase
-from seatrial.errors import AlreadyExistsError, NotFoundError
+from seatrial.errors import AlreadyExistsError, ForbiddenError, NotFoundError
 from seatrial.kube.paths import NAMESPACES, TESTRUNS, collection, collection_of, ours
 from seatrial.kube.requests import APPLY_PATCH, MERGE_PATCH, METADATA_ONLY, Requests, connect
 from seatrial.naming import (
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 
+BINDING_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16)
+"""Pauses between questions whether a binding is in force."""
 MAX_NOTE_BYTES = 1023
 """Of an Event; the API server refuses more than a kilobyte."""
 _AS_OURS = [("fieldManager", FIELD_MANAGER)]
@@ -55,12 +57,25 @@ class KubernetesCluster:
         await self._calls.call("PATCH", path, query=query, body=item, content_type=APPLY_PATCH)
 
     async def create_once(self, item: Object) -> None:
+        await self._create_once(item)
+        if item["kind"] == "RoleBinding":
+            await self._await_binding(item)
+
+    async def _await_binding(self, item: Object) -> None:
+        """Return when a binding is in force: being allowed to read it is one of the rights that it gives."""
+        for pause in BINDING_SECONDS:
+            with contextlib.suppress(ForbiddenError):
+                await self._calls.call("GET", f"{collection_of(item)}/{item['metadata']['name']}")
+                return
+            await asyncio.sleep(pause)
+
+    async def _create_once(self, item: Object) -> None:
         path = collection_of(item)
         try:
             await self._calls.call("POST", path, query=_AS_OURS, body=item)
         except AlreadyExistsError:
-            if item["kind"] == "Secret":
-                return  # may not be read; it is in the run's own namespace, whose owner was checked before
+            if item["kind"] in {"Secret", "RoleBinding"}:
+                return  # may not be read (yet); it is in the run's own namespace, whose owner was checked before
             wanted = item["metadata"]["labels"][RUN_UID_LABEL]
             there = await self._calls.call("GET", f"{path}/{item['metadata']['name']}")
             if (there["metadata"].get("labels") or {}).get(RUN_UID_LABEL) != wanted:
@@ -95,21 +110,27 @@ class KubernetesCluster:
     async def delete_environment(self, namespace: str) -> None:
         # Left to the namespace controller, pods go one after the other: with its doubling pauses that takes a minute.
         await asyncio.gather(
-            self._delete(collection("v1", "Pod", namespace), grace_seconds=1),
-            self._delete(f"{NAMESPACES}/{namespace}"),
+            self._empty(collection("v1", "Pod", namespace), grace_seconds=1),
+            self._delete(f"{NAMESPACES}/{namespace}", NotFoundError),
         )
 
     async def delete_suites(self, namespace: str) -> None:
         selector = f"{COMPONENT_LABEL}=suite"
-        await self._delete(collection("batch/v1", "Job", namespace), selector=selector)
-        await self._delete(collection("v1", "Pod", namespace), selector=selector, grace_seconds=1)
+        await self._empty(collection("batch/v1", "Job", namespace), selector=selector)
+        await self._empty(collection("v1", "Pod", namespace), selector=selector, grace_seconds=1)
 
-    async def _delete(self, path: str, *, selector: str = "", grace_seconds: int | None = None) -> None:
+    async def _empty(self, path: str, *, selector: str = "", grace_seconds: int | None = None) -> None:
+        # In a namespace that is being deleted, the binding that gives the right may go before the objects.
+        await self._delete(path, NotFoundError, ForbiddenError, selector=selector, grace_seconds=grace_seconds)
+
+    async def _delete(
+        self, path: str, *fine: type[Exception], selector: str = "", grace_seconds: int | None = None
+    ) -> None:
         options: Object = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
         query = [("labelSelector", selector)] if selector else None
-        with contextlib.suppress(NotFoundError):
+        with contextlib.suppress(*fine):
             await self._calls.call("DELETE", path, query=query, body=options)
 
     async def patch_status(self, run: RunId, patch: Object, version: str) -> str:
@@ -124,15 +145,35 @@ class KubernetesCluster:
 
     async def list_refusals(self, namespace: str) -> dict[str, str]:
         query = [("fieldSelector", "reason=FailedCreate"), ("limit", "100")]
-        answer = await self._calls.call("GET", collection("v1", "Event", namespace), query=query)
+        try:
+            answer = await self._calls.call("GET", collection("v1", "Event", namespace), query=query)
+        except ForbiddenError:  # the right to read them goes with the namespace
+            return {}
         return {item["involvedObject"]["name"]: item.get("message", "") for item in answer.get("items") or ()}
 
     async def record_event(self, run: RunId, *, warning: bool, reason: str, message: str, at: str) -> None:
+        regarding = {
+            "apiVersion": API_VERSION,
+            "kind": "TestRun",
+            "name": run.name,
+            "namespace": run.namespace,
+            "uid": run.uid,
+        }
+        # Each is told once: also when the answer was lost, or another operator has told it before.
+        name = event_name(run, reason, message)
+        await self._tell(name, regarding, warning=warning, reason=reason, message=message, at=at)
+
+    async def record_own_event(
+        self, namespace: str, name: str, *, warning: bool, reason: str, message: str, at: str
+    ) -> None:
+        regarding = {"apiVersion": "apps/v1", "kind": "Deployment", "name": MANAGER, "namespace": namespace}
+        await self._tell(name, regarding, warning=warning, reason=reason, message=message, at=at)
+
+    async def _tell(self, name: str, regarding: Object, *, warning: bool, reason: str, message: str, at: str) -> None:
         event = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            # Each is told once: also when the answer was lost, or another operator has told it before.
-            "metadata": {"name": event_name(run, reason, message), "namespace": run.namespace},
+            "metadata": {"name": name, "namespace": regarding["namespace"]},
             "eventTime": at,
             "type": "Warning" if warning else "Normal",
             "reason": reason,
@@ -140,13 +181,7 @@ class KubernetesCluster:
             "action": "Reconcile",
             "reportingController": f"{GROUP}/operator",
             "reportingInstance": MANAGER,
-            "regarding": {
-                "apiVersion": API_VERSION,
-                "kind": "TestRun",
-                "name": run.name,
-                "namespace": run.namespace,
-                "uid": run.uid,
-            },
+            "regarding": regarding,
         }
         with contextlib.suppress(AlreadyExistsError):
             await self._calls.call("POST", collection_of(event), body=event)

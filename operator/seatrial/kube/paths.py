@@ -19,6 +19,7 @@ _NAMESPACED = {
     ("batch/v1", "Job"): "/apis/batch/v1/namespaces/{}/jobs",
     ("events.k8s.io/v1", "Event"): "/apis/events.k8s.io/v1/namespaces/{}/events",
     ("networking.k8s.io/v1", "NetworkPolicy"): "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"): "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings",
     (f"{GROUP}/{VERSION}", "TestRun"): f"/apis/{GROUP}/{VERSION}/namespaces/{{}}/testruns",
     (f"{GROUP}/{VERSION}", "TestResultSlice"): f"/apis/{GROUP}/{VERSION}/namespaces/{{}}/testresultslices",
 }

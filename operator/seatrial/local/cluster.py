@@ -109,6 +109,11 @@ class LocalCluster:
     async def record_event(self, run: RunId, *, warning: bool, reason: str, message: str, at: str) -> None:
         """Whoever is interested sees it in the status."""
 
+    async def record_own_event(
+        self, namespace: str, name: str, *, warning: bool, reason: str, message: str, at: str
+    ) -> None:
+        """There is no operator here."""
+
     async def list_environments(self) -> list[Object]:
         return self._store.items("Namespace")
 

@@ -9,7 +9,7 @@ from seatrial.plan.addresses import Address, Addresses, Names, application_varia
 from seatrial.plan.applications import plan_application
 from seatrial.plan.environment import connection_secret, environment_input, environment_pod
 from seatrial.plan.model import Copy, Plan, PlanError, PlannedApplication, PlannedService, PlannedSuite
-from seatrial.plan.namespace import isolation, namespace
+from seatrial.plan.namespace import binding, isolation, namespace
 from seatrial.plan.services import plan_services
 from seatrial.plan.suites import inpod_config_map, plan_suite
 
@@ -67,8 +67,9 @@ def make_plan(
     return Plan(
         run=run,
         namespace=namespace(run),
+        binding=binding(run, settings.account),
         isolation=(
-            *isolation(run, settings.quota, settings.dns),
+            *isolation(run, settings),
             inpod_config_map(run, inpod_files),
             environment_input(run, services, applications, provision, addresses),
         ),

@@ -80,6 +80,8 @@ class Plan:
 
     run: RunId
     namespace: Object
+    binding: Object | None
+    """What lets the operator work in the namespace; None where it may do so anyway."""
     isolation: tuple[Object, ...]
     """Service account, quota, limits, network policies, ConfigMaps: before any pod."""
     connection: Object

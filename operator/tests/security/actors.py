@@ -1,0 +1,145 @@
+"""Somebody with a token, and what the API server answers to them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import ssl
+from dataclasses import dataclass
+from functools import cache
+from http.client import HTTPSConnection
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import yaml
+
+from tests.e2e.kubectl import ROOT, kubectl
+
+Object = dict[str, Any]
+
+JSON = "application/json"
+MERGE = "application/merge-patch+json"
+APPLY = "application/apply-patch+yaml"
+SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API server said."""
+
+    status: int
+    body: Object
+
+    @property
+    def message(self) -> str:
+        return str(self.body.get("message", ""))
+
+    @property
+    def refused(self) -> bool:
+        return self.status >= 400
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.message or json.dumps(self.body)[:300]}"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who it is, in the words of the API server, and the token; without one the administrator speaks for them."""
+
+    name: str
+    token: str = ""
+    groups: tuple[str, ...] = ()
+
+    def send(
+        self, method: str, path: str, body: Object | None = None, *, content: str = JSON, **query: str
+    ) -> Answer:
+        """One request, as it is: no client of ours or of kubectl's stands between."""
+        server, _ = _cluster()
+        where = urlsplit(server)
+        context = _context(as_administrator=not self.token)
+        connection = HTTPSConnection(str(where.hostname), where.port, context=context, timeout=SECONDS)
+        whole = f"{path}?{urlencode(query)}" if query else path
+        try:
+            connection.putrequest(method, whole)
+            for key, value in self._headers(content):
+                connection.putheader(key, value)
+            text = json.dumps(body).encode() if body is not None else b""
+            connection.putheader("Content-Length", str(len(text)))
+            connection.endheaders(text)
+            answer = connection.getresponse()
+            said = answer.read()
+        finally:
+            connection.close()
+        try:
+            parsed = json.loads(said)
+        except ValueError:
+            parsed = {"message": said.decode(errors="replace")[:500]}
+        return Answer(answer.status, parsed)
+
+    def _headers(self, content: str) -> list[tuple[str, str]]:
+        who = (
+            [("Authorization", f"Bearer {self.token}")]
+            if self.token
+            else [("Impersonate-User", self.name), *(("Impersonate-Group", group) for group in self.groups)]
+        )
+        return [("Accept", JSON), ("Content-Type", content), *who]
+
+    def kubeconfig(self, folder: Path) -> Path:
+        """A kubeconfig with nothing but the token."""
+        server, authority = _cluster()
+        data = base64.b64encode(authority.encode()).decode()
+        path = folder / f"{self.name.rpartition(':')[2]}.kubeconfig"
+        path.write_text(
+            json.dumps(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "clusters": [{"name": "it", "cluster": {"server": server, "certificate-authority-data": data}}],
+                    "users": [{"name": "it", "user": {"token": self.token}}],
+                    "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+                    "current-context": "it",
+                }
+            )
+        )
+        return path
+
+
+def account(namespace: str, name: str) -> Actor:
+    """A service account, with a token as its pods would have one."""
+    token = kubectl("create", "token", name, "-n", namespace, "--duration=1h").strip()
+    return Actor(f"system:serviceaccount:{namespace}:{name}", token)
+
+
+def with_every_right(namespace: str, name: str) -> Actor:
+    """The same identity, to which RBAC grants everything: what is refused then, is refused by a policy."""
+    groups = ("system:authenticated", "system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:masters")
+    return Actor(f"system:serviceaccount:{namespace}:{name}", groups=groups)
+
+
+@cache
+def _context(*, as_administrator: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=_cluster()[1])
+    if as_administrator:
+        user = _kubeconfig()["users"][0]["user"]
+        with NamedTemporaryFile() as file:
+            for key in ("client-certificate-data", "client-key-data"):
+                file.write(base64.b64decode(user[key]))
+            file.flush()
+            context.load_cert_chain(file.name)
+    return context
+
+
+@cache
+def _kubeconfig() -> Object:
+    path = Path(os.environ.get("KUBECONFIG") or ROOT / ".cluster" / "kubeconfig")
+    return dict(yaml.safe_load(path.read_text()))
+
+
+@cache
+def _cluster() -> tuple[str, str]:
+    """Address and certificate authority of the API server."""
+    cluster = _kubeconfig()["clusters"][0]["cluster"]
+    return cluster["server"], base64.b64decode(cluster["certificate-authority-data"]).decode()
