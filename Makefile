@@ -86,6 +86,11 @@ e2e: install ## Every example, and everything that can go wrong with a run
 	@$(PYTEST) -n 3 -m "e2e and not disruptive"
 	@$(PYTEST) -m "e2e and disruptive"
 
+.PHONY: e2e-security
+e2e-security: install ## Everything that must be refused, with the operator's token, a tenant's, and from inside a run
+	@$(PYTEST) -m "security and not disruptive"
+	@$(PYTEST) -m "security and disruptive"
+
 .PHONY: faults
 faults: install ## Kill operators at every write and break their connections in every way (the long form)
 	@SEATRIAL_FAULTS=all $(PYTEST) -s -m faults

@@ -7,6 +7,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from seatrial.credentials import DIGITS, PREFIX
 from seatrial.decide import (
     APPLICATIONS,
     CONNECTION,
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from seatrial.plan.model import Object
 
 _SECRET = re.compile(r"\$\{secret:([a-z-]+)\}")
-SECRET_BYTES = 24
-"""Written in hexadecimal, so that a secret is the same in a URL, an argument and a variable."""
 BINDING_SECONDS = (0.02, 0.1, 0.5, 2.0)
 """Pauses between attempts to use a right that was just given."""
 _LACKS_RIGHT = re.compile(r'cannot (create|patch) resource "(?!namespaces|rolebindings)')
@@ -212,6 +211,6 @@ def draw_secrets(secret: Object) -> Object:
     drawn: dict[str, str] = {}
 
     def value(match: re.Match[str]) -> str:
-        return drawn.setdefault(match[1], secrets.token_hex(SECRET_BYTES))
+        return drawn.setdefault(match[1], PREFIX + secrets.token_hex(DIGITS // 2))
 
     return secret | {"stringData": {key: _SECRET.sub(value, text) for key, text in secret["stringData"].items()}}

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from seatrial.credentials import redact
 from seatrial.records import clip
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _reason(value: Any) -> str:
 
 
 def _text(value: Any, limit: int = MAX_TEXT) -> str:
-    return clip(value, limit) if isinstance(value, str) else ""
+    return clip(redact(value), limit) if isinstance(value, str) else ""
 
 
 def _number(value: Any) -> float | None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from seatrial.credentials import redact
 from seatrial.errors import ClusterError
 from seatrial.verdict import State
 
@@ -54,9 +55,10 @@ class Inquiry:
         if main is None or not (main.running or main.terminated or main.restarts):
             return
         try:
-            self.tails[pod.name] = await self._cluster.tail_log(
+            tail = await self._cluster.tail_log(
                 plan.namespace_name, pod.name, main.name, TAIL_LINES, previous=main.restarts > 0
             )
+            self.tails[pod.name] = redact(tail)
         except ClusterError as error:
             logger.debug("%s: no log of pod %s: %s", self._run, pod.name, error)
 

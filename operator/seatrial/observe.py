@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from seatrial.credentials import redact
 from seatrial.naming import (
     COMPONENT_LABEL,
     NAME_LABEL,
@@ -172,7 +173,7 @@ def view_pod(pod: Object) -> PodView:
         ready=(conditions.get("Ready") or {}).get("status") == "True",
         containers=tuple(_view_container(item) for item in statuses),
         reason=status.get("reason", ""),
-        message=status.get("message", ""),
+        message=redact(status.get("message", "")),
         unschedulable=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
     )
 
@@ -192,10 +193,10 @@ def _view_container(status: Object) -> ContainerView:
         ready=bool(status.get("ready")),
         restarts=int(status.get("restartCount", 0)),
         waiting_reason=waiting.get("reason", ""),
-        waiting_message=waiting.get("message", ""),
+        waiting_message=redact(waiting.get("message", "")),
         exit_code=terminated.get("exitCode"),
         end_reason=terminated.get("reason", ""),
-        end_message=terminated.get("message", ""),
+        end_message=redact(terminated.get("message", "")),
     )
 
 

@@ -11,6 +11,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
+from seatrial.credentials import redact_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -263,7 +265,8 @@ def dump_object(members: Mapping[str, Any]) -> bytes:
 
 
 def parse_record(line: bytes) -> Record:
-    """A line of the file of records."""
+    """A line of the file of records, without the run's credentials."""
+    line = redact_bytes(line)
     if len(line) > RECORD_BYTES or (members := load_object(line)) is None:
         return Garbage(len(line), "not a JSON object")
     kind = members.get("t")

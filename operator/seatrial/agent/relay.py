@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from seatrial.agent.tail import CHUNK, Tail, garbage, open_regular
+from seatrial.credentials import redact_bytes
 from seatrial.lines import BATCH_RECORDS, LINE_BYTES, OVERFLOW, encode
 from seatrial.records import MESSAGE_BYTES, Attempt, JunitError, clip, dump_object, dump_record, load_object
 
@@ -52,7 +53,7 @@ class Output:
         """Print records in as many lines as needed."""
         batch: list[bytes] = []
         size = 0
-        for record in records:
+        for record in map(redact_bytes, records):
             if batch and (len(batch) == BATCH_RECORDS or size + len(record) > PACKED_BYTES):
                 self._print(batch)
                 batch, size = [], 0

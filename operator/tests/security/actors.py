@@ -53,9 +53,7 @@ class Actor:
     token: str = ""
     groups: tuple[str, ...] = ()
 
-    def send(
-        self, method: str, path: str, body: Object | None = None, *, content: str = JSON, **query: str
-    ) -> Answer:
+    def send(self, method: str, path: str, body: Object | None = None, *, content: str = JSON, **query: str) -> Answer:
         """One request, as it is: no client of ours or of kubectl's stands between."""
         server, _ = _cluster()
         where = urlsplit(server)
