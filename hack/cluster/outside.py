@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from typing import cast
 
 from hack.cluster.layout import METADATA_ADDRESS, NODE_NETWORK_GATEWAY, OUTSIDE_ADDRESS
 from hack.cluster.network import INTERFACE_PEER
@@ -25,11 +26,10 @@ class _Echo(asyncio.DatagramProtocol):
     """Sends back what came."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)  # asyncio's own does not derive from it
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if isinstance(self._transport, asyncio.DatagramTransport):
-            self._transport.sendto(data, addr)
+        self._transport.sendto(data, addr)
 
 
 def main() -> int:
@@ -70,4 +70,7 @@ async def _answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None
 
 
 if __name__ == "__main__":
-    sys.exit(serve() if SERVE in sys.argv[1:] else main())
+    if SERVE in sys.argv[1:]:
+        serve()
+    else:
+        sys.exit(main())

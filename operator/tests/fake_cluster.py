@@ -102,6 +102,8 @@ class FakeCluster:
         """Every status as it was after a patch."""
         self.events: list[tuple[str, str]] = []
         """Reason and message."""
+        self.own_events: list[tuple[str, str, bool]] = []
+        """Namespace, reason, and whether it is a warning."""
         self.logs: dict[tuple[str, str, str], Log] = {}
         self.tails: dict[str, str] = {}
         self.refusals: dict[str, str] = {}
@@ -244,6 +246,13 @@ class FakeCluster:
     async def record_event(self, run: RunId, *, warning: bool, reason: str, message: str, at: str) -> None:
         del warning, at
         await self._write(Write("event", f"{reason} of {run}"), lambda: self.events.append((reason, message)))
+
+    async def record_own_event(
+        self, namespace: str, name: str, *, warning: bool, reason: str, message: str, at: str
+    ) -> None:
+        del name, message, at
+        told = (namespace, reason, warning)
+        await self._write(Write("event", f"{reason} in {namespace}"), lambda: self.own_events.append(told))
 
     async def list_environments(self) -> list[Object]:
         await asyncio.sleep(0)

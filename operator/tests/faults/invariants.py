@@ -23,7 +23,7 @@ STATUS_LIMIT_BYTES = 100 * 1024
 ORDER = {"": 0, "Pending": 1, "Queued": 1, "Provisioning": 2, "Running": 3, "Collecting": 4}
 """Phases, as they may follow each other; those of a verdict come last and are never left."""
 COUNTS = ("total", "passed", "failed", "errors", "skipped", "xfailed", "xpassed")
-_DRAWN = re.compile(r"[0-9a-f]{48}")
+_DRAWN = re.compile(r"strl[0-9a-f]{48}")
 """A credential as the operator draws it."""
 
 

@@ -55,13 +55,16 @@ def _run(*env: dict[str, Any], **more: Any) -> dict[str, Any]:
     return run("allowed", [{"name": "it", "env": list(env), **more}])
 
 
+TWICE = [variable("Secret", "api-key"), variable("ConfigMap", "quick", 1), variable("Secret", "api-key", 2)]
+
+
 @pytest.mark.parametrize(
     ("who", "body"),
     [
         ("author", _run(variable("Secret", "api-key"), variable("ConfigMap", "quick", 1))),
         ("author", _run(*(variable("Secret", f"s{number}", number) for number in range(40)))),
         ("caller", _run()),
-        ("named", _run(variable("Secret", "api-key"), variable("ConfigMap", "quick", 1), variable("Secret", "api-key", 2))),
+        ("named", _run(*TWICE)),
         ("named", _run(testsFrom={"configMapRef": {"name": "quick"}})),
     ],
     ids=["who may read all", "who may read all, and names many", "no references", "by name", "tests by name"],

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.naming import RunId
-from seatrial.slots import Slots
+from seatrial.slots import Place, Slots
 
 
 def run(uid: str) -> RunId:
@@ -17,8 +18,8 @@ def run(uid: str) -> RunId:
 class Queue:
     """Runs that ask for slots whenever they are woken."""
 
-    def __init__(self, limit: int) -> None:
-        self.slots = Slots(limit)
+    def __init__(self, limit: int, namespace_limit: int | None = None) -> None:
+        self.slots = Slots(limit, namespace_limit)
         self.woken: list[str] = []
         self.created: dict[str, str] = {}
 
@@ -165,3 +166,80 @@ def test_no_slot_stays_free_while_somebody_waits(limit: int, moves: list[tuple[s
         waiting -= started
         assert queue.slots.active == len(active) <= limit
         assert not waiting or len(active) == limit
+
+
+def place(queue: Queue, uid: str) -> Place:
+    found = queue.slots.place(uid)
+    assert found is not None
+    return found
+
+
+def test_a_namespace_has_no_more_than_it_may_have_though_slots_are_free() -> None:
+    queue = Queue(4, 2)
+    assert [queue.ask(uid) for uid in ("big/1", "big/2", "big/3", "big/4", "small/5")] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert place(queue, "big/4") == Place(1, 2, "big")
+    queue.slots.release("big/1")
+    assert queue.settle() == ["big/3"]
+    assert str(place(queue, "big/4")) == (
+        "namespace big has as many active runs as one may have (2); this one is at position 1 of the queue"
+    )
+
+
+def test_a_full_namespace_keeps_nobody_waiting() -> None:
+    queue = Queue(2, 1)
+    for uid in ("big/1", "big/2", "big/3"):
+        queue.ask(uid)
+    assert queue.ask("small/4")
+    queue.ask("tiny/5")
+    assert place(queue, "tiny/5") == Place(0, 2)
+    queue.slots.release("small/4")
+    assert queue.settle() == ["tiny/5"]
+
+
+def test_who_has_a_slot_or_asks_for_none_has_no_place() -> None:
+    queue = Queue(1)
+    queue.ask("a")
+    assert queue.slots.place("a") is None
+    assert queue.slots.place("b") is None
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [(0, "position 1 of"), (9, "position 10 of"), (10, "a position after 10 of"), (19, "a position after 10 of"),
+     (20, "a position after 20 of"), (99, "a position after 50 of"), (100, "a position after 100 of"),
+     (9999, "a position after 1000 of")],
+)  # fmt: skip
+def test_places_far_behind_are_told_roughly(ahead: int, said: str) -> None:
+    """Each change of a message is a write of a status."""
+    assert said in str(Place(ahead, 4))
+
+
+@given(
+    limit=st.integers(1, 4),
+    asked=st.lists(st.sampled_from("abcd"), min_size=1, max_size=14),
+    given_back=st.integers(0, 3),
+)
+def test_a_place_is_what_comes_true(limit: int, asked: list[str], given_back: int) -> None:
+    """Whoever is n-th starts as the n-th, when none of those that are active ends, and nobody else comes."""
+    queue = Queue(limit)
+    for number, namespace in enumerate(asked):
+        queue.ask(f"{namespace}/{number:02}")
+    for uid in list(queue.slots._active)[:given_back]:
+        queue.slots.release(uid)
+        queue.settle()
+    waiting = [uid for uid in (f"{n}/{i:02}" for i, n in enumerate(asked)) if queue.slots.place(uid) is not None]
+    told = {uid: place(queue, uid).ahead for uid in waiting}
+    order = []
+    queue.woken.clear()
+    while queue.slots.waiting:
+        queue.slots.limit += 1
+        queue.slots._wake_next()
+        order += queue.settle()[:1]
+    assert order == sorted(waiting, key=told.__getitem__)
+    assert sorted(told.values()) == list(range(len(waiting)))

@@ -11,6 +11,7 @@ from seatrial.api.crd import crds
 from seatrial.cli.doctor.model import Check, State
 from seatrial.cli.exits import CliError
 from seatrial.errors import ClusterError, ForbiddenError, NotFoundError
+from seatrial.naming import STATUS_CONFIG_MAP
 
 if TYPE_CHECKING:
     from seatrial.cli.cluster import RunCluster
@@ -20,6 +21,7 @@ LEAST_KUBERNETES = (1, 29)
 """The first version whose native sidecars are on by default."""
 _AREA = "cluster"
 _INSTALL = "helm upgrade --install seatrial charts/seatrial --namespace seatrial-system --create-namespace"
+_NAMESPACE = "seatrial-system"
 _OPERATORS = "/apis/apps/v1/deployments"
 _SELECTOR = "app.kubernetes.io/name=seatrial"
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -41,6 +43,7 @@ async def check_cluster(where: Where) -> list[Check]:
                 _kubernetes(cluster.server, version, worst),
                 *[await _crd(cluster, definition, worst) for definition in crds()],
                 await _operator(cluster, worst),
+                await _network_policies(cluster),
                 *[await _may(cluster, verb, resource, worst) for verb, resource in _RIGHTS],
             ]
     except CliError as error:
@@ -121,6 +124,32 @@ async def _operator(cluster: RunCluster, worst: State) -> Check:
         seen = f"{place} is ready, version {version}; this is {__version__}"
         return Check(_AREA, name, State.WARN, seen, "install the same version of both")
     return Check(_AREA, name, State.OK, f"{place} is ready, version {version}")
+
+
+async def _network_policies(cluster: RunCluster) -> Check:
+    """What the operator has found out when it started; everybody may read it."""
+    name = "network policies"
+    try:
+        namespace = await _home(cluster)
+        found = await cluster.ask("GET", f"/api/v1/namespaces/{namespace}/configmaps/{STATUS_CONFIG_MAP}")
+    except ClusterError as error:
+        return Check(_AREA, name, State.WARN, f"not known whether the cluster enforces them: {error}")
+    data = found.get("data") or {}
+    said = str(data.get("networkPoliciesMessage") or "the operator has not said yet whether the cluster enforces them")
+    if data.get("networkPoliciesEnforced") == "True":
+        return Check(_AREA, name, State.OK, f"enforced: {said}")
+    advice = f"kubectl -n {namespace} logs deployment/seatrial; see docs/security.md, Isolation"
+    return Check(_AREA, name, State.WARN, said, advice)
+
+
+async def _home(cluster: RunCluster) -> str:
+    """The operator's namespace; the one that the guide names where Deployments may not be listed."""
+    try:
+        answer = await cluster.ask("GET", _OPERATORS, query=[("labelSelector", _SELECTOR)])
+    except ForbiddenError:
+        return _NAMESPACE
+    found = answer.get("items") or [{}]
+    return str((found[0].get("metadata") or {}).get("namespace", _NAMESPACE))
 
 
 _RIGHTS = (

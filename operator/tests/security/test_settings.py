@@ -1,0 +1,129 @@
+"""What an administrator bounds: how many runs a team has, what runs may reach, and that policies are enforced."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from hack.cluster.layout import METADATA_ADDRESS, OUTSIDE_ADDRESS
+from tests.e2e.conftest import a_tenant
+from tests.e2e.ends import PASSED, error, expect
+from tests.e2e.kubectl import OPERATOR_NAMESPACE, cluster, eventually, get, items, kubectl
+from tests.e2e.test_settings import configure
+
+from .dialling import from_a_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.kubectl import Tenant
+
+pytestmark = [pytest.mark.e2e, pytest.mark.security, pytest.mark.disruptive]
+
+ONE = "def test_one(): pass\n"
+HANG = "import threading\ndef test_one(): threading.Event().wait()\n"
+TRUSTED = "e2e-trusted-*"
+
+
+@pytest.fixture
+def before() -> Iterator[dict[str, object]]:
+    """The operator's settings, which it has again afterwards."""
+    config_map = get("configmap", "seatrial", OPERATOR_NAMESPACE)
+    assert config_map is not None
+    text = config_map["data"]["config.yaml"]
+    yield dict(yaml.safe_load(text))
+    configure(text)
+
+
+def _found() -> dict[str, str]:
+    status = get("configmap", "seatrial-status", OPERATOR_NAMESPACE)
+    assert status is not None
+    return dict(status.get("data") or {})
+
+
+def test_a_team_has_its_share_and_no_more(
+    before: dict[str, object], tenant: Tenant, tenants: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    configure(yaml.safe_dump(before | {"maxActiveRuns": 2, "maxActiveRunsPerNamespace": 1}))
+    tenant.tests("hang", HANG)
+    hang = [{"name": "it", "testsFrom": {"configMapRef": {"name": "hang"}}}]
+    tenant.run("held", suites=hang, suspend=True)  # it waits for its author, and takes nobody's turn
+    tenant.run("first", suites=hang)
+    tenant.in_phase("first", "Running")
+    for name in ("second", "third"):
+        tenant.run(name, suites=hang)
+        tenant.in_phase(name, "Queued")
+    said = eventually("both know their position", lambda: _positions(tenant), seconds=40)
+    assert said == {"second": "position 1", "third": "position 2"}
+    assert f"namespace {tenant.namespace} has as many active runs as one may have (1)" in _message(tenant, "second")
+    with a_tenant(request.node.nodeid, tenants) as other:
+        other.tests("one", ONE)
+        other.run("one")  # the second slot is for somebody else
+        expect(other, "one", PASSED)
+    tenant.patch("first", cancel=True)
+    tenant.in_phase("second", "Running")
+    eventually("the third is next", lambda: "position 1" in _message(tenant, "third"), seconds=40)
+
+
+def _message(tenant: Tenant, name: str) -> str:
+    return str(tenant.get(name)["status"].get("message", ""))
+
+
+def _positions(tenant: Tenant) -> dict[str, str] | None:
+    found = {
+        name: f"position {number}"
+        for name in ("second", "third")
+        for number in (1, 2)
+        if f"position {number} of the queue" in _message(tenant, name)
+    }
+    return found if len(set(found.values())) == 2 else None
+
+
+@pytest.mark.node
+def test_what_the_administrator_opens_is_open_for_those_it_is_meant_for(
+    before: dict[str, object], tenant: Tenant, tenants: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    egress = {"cidr": f"{OUTSIDE_ADDRESS}/32", "ports": [{"port": 443}], "namespaces": [TRUSTED]}
+    configure(yaml.safe_dump(before | {"egress": [egress]}))
+    opened, rest = f"tcp:{OUTSIDE_ADDRESS}:443", [f"tcp:{OUTSIDE_ADDRESS}:80", f"tcp:{METADATA_ADDRESS}:443"]
+    name = TRUSTED.replace("*", tenant.namespace.rpartition("-")[2])
+    with a_tenant(request.node.nodeid, tenants, name) as trusted:
+        status = from_a_run(trusted, "trusted", ["tcp:redis:6379", opened], rest)["status"]
+        assert status["phase"] == "Passed", status["failures"]
+    status = from_a_run(tenant, "others", ["tcp:redis:6379"], [opened, *rest])["status"]
+    assert status["phase"] == "Passed", status["failures"]
+
+
+@pytest.mark.node
+def test_where_policies_are_not_enforced_it_is_said_and_with_strict_settings_nothing_runs(
+    before: dict[str, object], tenant: Tenant
+) -> None:
+    tenant.tests("one", ONE)
+    cluster("policies", "off")
+    try:
+        configure(yaml.safe_dump(before | {"networkPolicies": {"check": True, "required": True}}))
+        tenant.run("one")
+        run = expect(tenant, "one", error("NetworkPoliciesNotEnforced", "runs are not isolated"))
+        assert "namespace" not in run["status"], "nothing was created for it"
+        assert _found()["networkPoliciesEnforced"] == "False"
+        assert _metric("False") == 1.0
+        assert _metric("True") == 0.0
+        reasons = {event["reason"] for event in items("events", OPERATOR_NAMESPACE)}
+        assert "NetworkPoliciesNotEnforced" in reasons
+    finally:
+        cluster("policies", "on")
+    configure(yaml.safe_dump(before | {"networkPolicies": {"check": True, "required": True}}))
+    tenant.run("two", suites=[{"name": "it", "testsFrom": {"configMapRef": {"name": "one"}}}])
+    expect(tenant, "two", PASSED)
+    assert _found()["networkPoliciesEnforced"] == "True"
+    assert _metric("True") == 1.0
+
+
+def _metric(status: str) -> float:
+    pod = items("pods", OPERATOR_NAMESPACE, "app.kubernetes.io/name=seatrial")[0]["metadata"]["name"]
+    text = kubectl("get", "--raw", f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods/{pod}:9090/proxy/metrics")
+    prefix = f"seatrial_network_policies_enforced{{status={json.dumps(status)}}} "
+    return float(next(line for line in text.splitlines() if line.startswith(prefix)).removeprefix(prefix))
