@@ -66,6 +66,8 @@ def decide(plan: Plan, snapshot: Snapshot, past: Past, orders: Orders, now: floa
         if verdict is not None:
             return Decision(verdict=verdict, complete=check is suites_ended, suites=_close(suites, verdict))
     held = why_held(facts)
+    if held is not None and held.state is State.ERROR:  # what goes on is not ended: the cluster was fit for it
+        return Decision(verdict=held, suites=_close(suites, held))
     if held is not None:
         return Decision(held=held, suites=suites)
     return Decision(steps=next_steps(facts), suites=suites, wake_at=wake_at(facts))

@@ -29,12 +29,6 @@ def _cancelled(facts: Facts) -> Judgement | None:
     return None
 
 
-def _barred(facts: Facts) -> Judgement | None:
-    """What goes on is not ended: the cluster was found fit for it before."""
-    barred = facts.orders.barred
-    return barred if barred is not None and barred.state is State.ERROR and not facts.begun else None
-
-
 def _refused(facts: Facts) -> Judgement | None:
     """An object of the environment that the API server refuses for good."""
     for step in (*FOUNDATION, SERVICES, ENVIRONMENT, APPLICATIONS):
@@ -228,7 +222,6 @@ START_ERRORS = frozenset({"StartError", "ContainerCannotRun"})
 
 CHECKS: tuple[Callable[[Facts], Judgement | None], ...] = (
     _cancelled,
-    _barred,
     _refused,
     _environment_deleted,
     _service_died,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -111,6 +113,7 @@ def test_where_policies_are_not_enforced_it_is_said_and_with_strict_settings_not
         assert _found()["networkPoliciesEnforced"] == "False"
         assert _metric("False") == 1.0
         assert _metric("True") == 0.0
+        assert _doctor()["state"] == "warn"
         reasons = {event["reason"] for event in items("events", OPERATOR_NAMESPACE)}
         assert "NetworkPoliciesNotEnforced" in reasons
     finally:
@@ -120,6 +123,14 @@ def test_where_policies_are_not_enforced_it_is_said_and_with_strict_settings_not
     expect(tenant, "two", PASSED)
     assert _found()["networkPoliciesEnforced"] == "True"
     assert _metric("True") == 1.0
+    assert _doctor()["state"] == "ok"
+
+
+def _doctor() -> dict[str, str]:
+    """What `seatrial doctor` says about it; whatever else it finds on this machine."""
+    command = [sys.executable, "-m", "seatrial.cli", "doctor", "--cluster", "-o", "json"]
+    text = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60).stdout
+    return dict(next(check for check in json.loads(text)["checks"] if check["name"] == "network policies"))
 
 
 def _metric(status: str) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from seatrial import apply
 from seatrial.apply import carry_out, draw_secrets
 from seatrial.credentials import MARK, redact
 from seatrial.errors import (
@@ -17,7 +18,7 @@ from seatrial.errors import (
     NotFoundError,
     UnavailableError,
 )
-from tests.builders import NAMESPACE, plan_of, suite_spec
+from tests.builders import NAMESPACE, SETTINGS, plan_of, suite_spec
 from tests.fake_cluster import FakeCluster, Write
 
 if TYPE_CHECKING:
@@ -219,3 +220,61 @@ class TestSecrets:
     def test_the_plan_stays_as_it_is(self) -> None:
         self.drawn()
         assert PLAN.connection["stringData"]["REDIS_PASSWORD"] == "${secret:redis}"
+
+
+LACKS = 'secrets is forbidden: User "system:serviceaccount:ops:seatrial" cannot create resource "secrets"'
+    'pods "x" is forbidden: User "system:serviceaccount:ops:seatrial" cannot create resource "secrets" in API group ""'
+)
+
+
+class TestBinding:
+    PLAN = plan_of(settings=SETTINGS.model_copy(update={"account": "ops:seatrial"}))
+
+    async def test_the_operator_gets_its_rights_with_the_namespace(self, cluster: FakeCluster) -> None:
+        await carry_out(cluster, self.PLAN, ("namespace",))
+        made = cluster.objects["RoleBinding", NAMESPACE, "seatrial-operator"]
+        assert made["roleRef"]["name"] == "seatrial-run"
+        assert made["subjects"] == [{"kind": "ServiceAccount", "name": "seatrial", "namespace": "ops"}]
+
+    async def test_without_an_account_it_has_them(self, cluster: FakeCluster) -> None:
+        await carry_out(cluster, PLAN, ("namespace",))
+        assert [write.what for write in cluster.writes] == [f"Namespace {NAMESPACE}"]
+
+    @pytest.mark.parametrize("times", [1, 3])
+    async def test_a_right_that_comes_late_is_waited_for(
+        self, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch, times: int
+    ) -> None:
+        """An API server that has not seen the binding yet."""
+        monkeypatch.setattr(apply, "BINDING_SECONDS", (0, 0, 0))
+        left = [ForbiddenError(LACKS)] * times
+
+        def before(_: int, write: Write) -> None:
+            if write.what == "Secret connection" and left:
+                raise left.pop()
+
+        cluster.before = before
+        done, refused = await carry_out(cluster, self.PLAN, ("namespace", "connection"))
+        assert (done, refused) == (["namespace", "connection"], {})
+
+    async def test_a_right_that_never_comes_is_missing(
+        self, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(apply, "BINDING_SECONDS", (0, 0))
+        cluster.before = failing({"Secret connection": ForbiddenError(LACKS)})
+        _, refused = await carry_out(cluster, self.PLAN, ("namespace", "connection"))
+        assert refused["connection"][0] == "Forbidden"
+        assert LACKS in refused["connection"][1]
+
+    async def test_what_a_policy_refuses_is_not_tried_again(self, cluster: FakeCluster) -> None:
+        cluster.before = failing({"Secret connection": ForbiddenError("ValidatingAdmissionPolicy denied request")})
+        await carry_out(cluster, self.PLAN, ("namespace", "connection"))
+        assert [write.what for write in cluster.writes].count("Secret connection") == 1
+
+
+async def test_a_copied_secret_is_created_and_never_patched(cluster: FakeCluster) -> None:
+    """The answer to a patch holds the whole Secret, so the operator may not patch any."""
+    cluster.objects["Secret", "team-a", "key"] = {"kind": "Secret", "metadata": {"name": "key"}, "data": {"k": "dg=="}}
+    env = [{"name": "K", "valueFrom": {"secretKeyRef": {"name": "key", "key": "k"}}}]
+    plan = plan_of({"suites": [suite_spec("core", env=env)]})
+    await carry_out(cluster, plan, ("namespace", "copies"))
+    assert {write.verb for write in cluster.writes if write.what.startswith("Secret")} == {"create"}

@@ -131,7 +131,12 @@ HEALTHY: Answers = {
         },
     ),
     "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews": (201, {"status": {"allowed": True}}),
+    "/api/v1/namespaces/seatrial-system/configmaps/seatrial-status": (
+        200,
+        {"data": {"networkPoliciesEnforced": "True", "networkPoliciesMessage": "they were refused"}},
+    ),
 }
+POLICIES = "/api/v1/namespaces/seatrial-system/configmaps/seatrial-status"
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/testruns.seatrial.dev"
 DEPLOYMENTS = "/apis/apps/v1/deployments"
 REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -232,6 +237,14 @@ def older() -> dict[str, Any]:
             "operator", State.WARN, f"version 0.0.9; this is {__version__}",
         ),
         ({"/apis/apps/v1/deployments": (403, {})}, "operator", State.WARN, "you may not list Deployments"),
+        (
+            {POLICIES: (200, {"data": {"networkPoliciesEnforced": "False", "networkPoliciesMessage": "open"}})},
+            "network policies", State.WARN, "open",
+        ),
+        ({POLICIES: (200, {})}, "network policies", State.WARN, "has not said yet"),
+        ({POLICIES: (404, {"message": "not found"})}, "network policies", State.WARN, "not known"),
+        # Who may not list Deployments looks where the guide has it installed.
+        ({DEPLOYMENTS: (403, {})}, "network policies", State.OK, "they were refused"),
         ({REVIEW: (201, {"status": {"allowed": False}})}, "may create testruns", State.FAIL, "not in namespace team"),
         ({REVIEW: (201, {"status": {"allowed": False}})}, "may delete testruns", State.WARN, "not in namespace team"),
         ({REVIEW: (403, {"message": "no"})}, "may create testruns", State.WARN, "cannot be asked"),

@@ -39,7 +39,7 @@ def test_the_supervisor_knows_the_same_shape() -> None:
     assert re.fullmatch(supervisor.CREDENTIAL, SECRET.encode())
     assert len(SECRET) == len(PREFIX) + DIGITS
     assert len(SECRET) == supervisor.CREDENTIAL_BYTES
-    assert supervisor.REDACTED == MARK.encode()
+    assert MARK.encode() == supervisor.REDACTED
     assert supervisor.CREDENTIAL[:4] == PREFIX.encode()
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from seatrial.api.spec import RESERVED_NAMES, Pytest, parse_spec
-from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, RUN_UID_LABEL
+from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, RUN_UID_LABEL, RunId
 from seatrial.plan import Plan, PlanError, PlannedSuite, make_plan
 from seatrial.plan.addresses import Address, Names, application_variables
 from seatrial.plan.services import PLANNERS
@@ -554,3 +555,56 @@ def test_no_address_is_lost_on_an_engine_without_names() -> None:
         {"name": "app", "host": "127.0.0.1", "ready": {"tcp": {"port": 48080}}},
         {"name": "worker", "ready": {"resolves": {"seconds": 2.0, "file": "/run/worker.ready"}}},
     ]
+
+
+class TestEgress:
+    """What an administrator opens, and for whom."""
+
+    SETTINGS = parse_settings(
+        SETTINGS.model_dump(by_alias=True)
+        | {
+            "egress": [
+                {"cidr": "203.0.113.0/24", "except": ["203.0.113.1/32"], "ports": [{"port": 443}]},
+                {
+                    "cidr": "2001:db8::/32",
+                    "ports": [{"protocol": "UDP", "port": 1, "endPort": 9}],
+                    "namespaces": ["qa-*"],
+                },
+            ]
+        }
+    )
+
+    def rules(self, namespace: str) -> list[Any]:
+        plan = plan_of(run=RunId("r", namespace, RUN.uid), settings=self.SETTINGS)
+        found = [item for item in plan.isolation if item["metadata"]["name"] == "egress"]
+        return [rule for item in found for rule in item["spec"]["egress"]]
+
+    def test_for_all(self) -> None:
+        assert self.rules("team-a") == [
+            {
+                "to": [{"ipBlock": {"cidr": "203.0.113.0/24", "except": ["203.0.113.1/32"]}}],
+                "ports": [{"protocol": "TCP", "port": 443}],
+            }
+        ]
+
+    def test_for_some(self) -> None:
+        assert self.rules("qa-1")[1] == {
+            "to": [{"ipBlock": {"cidr": "2001:db8::/32"}}],
+            "ports": [{"protocol": "UDP", "port": 1, "endPort": 9}],
+        }
+
+    def test_without_it_there_is_no_such_policy(self) -> None:
+        assert not [item for item in plan_of().isolation if item["metadata"]["name"] == "egress"]
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"cidr": "10.0.0.0/8"},
+            {"cidr": "10.0.0.0/8", "ports": []},
+            {"cidr": "x", "ports": [{"port": 1}]},
+            {"cidr": "10.0.0.0/8", "ports": [{"port": 0}]},
+        ],
+    )
+    def test_addresses_without_ports_are_refused(self, wrong: Any) -> None:
+        with pytest.raises(ValidationError):
+            parse_settings(SETTINGS.model_dump(by_alias=True) | {"egress": [wrong]})

@@ -456,4 +456,4 @@ def test_the_supervisor_imports_little() -> None:
     """Each of these takes milliseconds in front of every first test."""
     source = Path(sys.modules[split_url.__module__].__file__ or "").read_text()
     top = {line.split()[1] for line in source.splitlines() if line.startswith(("import ", "from "))}
-    assert top == {"__future__", "_thread", "json", "os", "select", "signal", "sys", "time"}
+    assert top == {"__future__", "_thread", "json", "os", "re", "select", "signal", "sys", "time"}  # json imports re
