@@ -10,6 +10,7 @@ from seatrial.plan.applications import plan_application
 from seatrial.plan.environment import connection_secret, environment_input, environment_pod
 from seatrial.plan.model import Copy, Plan, PlanError, PlannedApplication, PlannedService, PlannedSuite
 from seatrial.plan.namespace import binding, isolation, namespace
+from seatrial.plan.pods import bound_cpu
 from seatrial.plan.services import plan_services
 from seatrial.plan.suites import inpod_config_map, plan_suite
 
@@ -58,6 +59,8 @@ def make_plan(
         plan_suite(run, item, services, variables, settings.images, provision + GATE_MARGIN_SECONDS, addresses)
         for item in spec.suites
     )
+    for pods in (*(item.deployment for item in applications), *(item.job for item in suites)):
+        bound_cpu(pods["spec"]["template"]["spec"], settings.quota.container_cpu)
     copies = {
         (copy.kind, copy.source): copy
         for part in (services, applications, suites)

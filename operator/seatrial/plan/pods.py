@@ -92,6 +92,24 @@ def user_resources(wanted: Resources, *, cpu: str, memory: str) -> Object:
     return {"requests": requests, "limits": limits}
 
 
+_CPU = {"m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
+
+
+def cores(quantity: str) -> float:
+    """Cores of an amount of CPU."""
+    number = quantity.rstrip("".join(_CPU))
+    return float(number) * _CPU.get(quantity[len(number) :], 1.0)
+
+
+def bound_cpu(spec: Object, default: str) -> None:
+    """Let containers that ask for more CPU than the namespace's default limit have as much as they ask for."""
+    for container in (*spec.get("initContainers", ()), *spec["containers"]):
+        wanted = container["resources"]
+        asked = wanted["requests"].get("cpu", "0")
+        if "cpu" not in wanted["limits"] and cores(asked) > cores(default):
+            wanted["limits"]["cpu"] = asked
+
+
 def user_variables(env: Iterable[EnvVar]) -> tuple[list[Object], list[Copy]]:
     """Variables of the spec, pointing at copies of the tenant's objects, and the copies that this takes."""
     variables: list[Object] = []

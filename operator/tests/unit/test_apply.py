@@ -223,8 +223,6 @@ class TestSecrets:
 
 
 LACKS = 'secrets is forbidden: User "system:serviceaccount:ops:seatrial" cannot create resource "secrets"'
-    'pods "x" is forbidden: User "system:serviceaccount:ops:seatrial" cannot create resource "secrets" in API group ""'
-)
 
 
 class TestBinding:

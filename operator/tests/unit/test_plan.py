@@ -15,6 +15,7 @@ from seatrial.api.spec import RESERVED_NAMES, Pytest, parse_spec
 from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, RUN_UID_LABEL, RunId
 from seatrial.plan import Plan, PlanError, PlannedSuite, make_plan
 from seatrial.plan.addresses import Address, Names, application_variables
+from seatrial.plan.pods import cores
 from seatrial.plan.services import PLANNERS
 from seatrial.plan.suites import pytest_args
 from seatrial.settings import parse_settings
@@ -608,3 +609,29 @@ class TestEgress:
     def test_addresses_without_ports_are_refused(self, wrong: Any) -> None:
         with pytest.raises(ValidationError):
             parse_settings(SETTINGS.model_dump(by_alias=True) | {"egress": [wrong]})
+
+
+@pytest.mark.parametrize(
+    ("resources", "limit"),
+    [
+        ({}, None),  # the namespace's default
+        ({"requests": {"cpu": "1500m"}}, None),
+        ({"requests": {"cpu": "2"}}, None),
+        ({"requests": {"cpu": "2500m"}}, "2500m"),
+        ({"requests": {"cpu": "4"}}, "4"),
+        ({"requests": {"cpu": "4"}, "limits": {"cpu": "6"}}, "6"),
+        ({"limits": {"cpu": "1"}}, "1"),
+    ],
+)
+def test_a_container_that_asks_for_more_cpu_than_the_default_limit(resources: Any, limit: str | None) -> None:
+    """A request above the limit, also one by default, would be refused."""
+    application = {"name": "app", "image": "app:1", "resources": resources}
+    plan = plan_of({"applications": [application], "suites": [suite_spec("core", resources=resources)]})
+    specs = [plan.applications[0].deployment, plan.suites[0].job]
+    for spec in (item["spec"]["template"]["spec"] for item in specs):
+        assert spec["containers"][0]["resources"]["limits"].get("cpu") == limit
+
+
+@pytest.mark.parametrize(("text", "amount"), [("500m", 0.5), ("2", 2.0), ("1.5", 1.5), ("0", 0.0), ("1k", 1000.0)])
+def test_amounts_of_cpu(text: str, amount: float) -> None:
+    assert cores(text) == amount
