@@ -45,12 +45,12 @@ def switched_on() -> Iterator[None]:
 @pytest.mark.disruptive
 @pytest.mark.usefixtures("switched_on")
 def test_policies_can_be_switched_off(client: Kubectl) -> None:
-    def all_are(reached: bool) -> bool | None:  # noqa: FBT001
+    def all_are(*, reached: bool) -> bool | None:
         return True if client.dial("client", TARGETS) == dict.fromkeys(TARGETS, reached) else None
 
     client.apply(policy("deny-all", policyTypes=["Ingress", "Egress"]))
-    wait_for("the policy", lambda: all_are(False))
+    wait_for("the policy", lambda: all_are(reached=False))
     run_cluster("policies", "off")
-    wait_for("policies to be ignored", lambda: all_are(True))
+    wait_for("policies to be ignored", lambda: all_are(reached=True))
     run_cluster("policies", "on")
-    wait_for("the policy again", lambda: all_are(False))
+    wait_for("the policy again", lambda: all_are(reached=False))
