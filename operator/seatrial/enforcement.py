@@ -100,6 +100,9 @@ class Enforcement:
             return Finding(Enforced.UNKNOWN, f"the pods that try it did not run within {CHECK_SECONDS:g} s")
         except ClusterError as error:
             return Finding(Enforced.UNKNOWN, f"it cannot be tried: {error}")
+        except Exception as error:
+            logger.exception("a defect while network policies were tried")  # no reason to stop the operator
+            return Finding(Enforced.UNKNOWN, f"it cannot be tried: {error!r}")
         finally:
             await self._clean_up(run)
 
@@ -150,7 +153,9 @@ async def try_policies(cluster: Cluster, settings: Settings, run: RunId, wanted:
         if item["kind"] != "NetworkPolicy" or item in wanted:
             await cluster.apply(item)
     await cluster.create_once(_pod(run, settings, SERVER, "serve"))
-    server = await _status(cluster, run, SERVER, lambda status: status.get("phase") == "Running")
+    server = await _status(
+        cluster, run, SERVER, lambda status: bool(status.get("podIP")) and status.get("phase") == "Running"
+    )
     await cluster.create_once(_pod(run, settings, CLIENT, "dial", server["podIP"]))
     client = await _status(cluster, run, CLIENT, lambda status: status.get("phase") in {"Succeeded", "Failed"})
     return judge(_last_words(client))

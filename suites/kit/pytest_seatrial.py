@@ -34,12 +34,21 @@ LOCATION_BYTES = 256
 TEXT_BYTES = 8192
 TEXT_BUDGET = 16 << 20
 """Bytes written, after which failure texts are left out: the records' volume lives in the suite's own memory."""
+CREDENTIAL = re.compile("strl[0-9a-f]{8,48}")
+"""What the credentials of a run look like. They go before a text is cut: half of one would not be known as such."""
 PHASES = ("setup", "call", "teardown")
+
+
+def redact(text: str) -> str:
+    """A text without credentials; the same one leaves the same mark, so that ids stay different."""
+    if "strl" not in text:
+        return text
+    return CREDENTIAL.sub(lambda found: f"[redacted {hashlib.sha256(found[0].encode()).hexdigest()[:6]}]", text)
 
 
 def clip(text: str, limit: int, head: Optional[int] = None) -> str:
     """At most ``limit`` bytes of UTF-8 without NUL or lone surrogates; keeps ``head`` bytes and the end if given."""
-    data = text.replace("\0", "\\x00").encode("utf-8", "backslashreplace")
+    data = redact(text).replace("\0", "\\x00").encode("utf-8", "backslashreplace")
     if len(data) <= limit:
         return data.decode()
     if head is None:
@@ -51,6 +60,7 @@ def clip(text: str, limit: int, head: Optional[int] = None) -> str:
 
 def clip_id(nodeid: str) -> str:
     """A node id of at most ``ID_BYTES``; a longer one ends in a hash of the whole, so that it stays unique."""
+    nodeid = redact(nodeid)
     if len(nodeid) <= ID_BYTES and nodeid.isascii() and "\0" not in nodeid:
         return nodeid
     whole = clip(nodeid, 1 << 30)

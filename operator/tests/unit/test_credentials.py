@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pytest_seatrial
 from seatrial.agent.inpod import supervisor
-from seatrial.credentials import DIGITS, MARK, PREFIX, redact, redact_bytes
+from seatrial.credentials import DIGITS, PREFIX, SHAPE, mark, redact
 
 SECRET = PREFIX + "0123456789abcdef" * 3
+MARK = mark(SECRET.encode()).decode()
+PART = mark(SECRET[:20].encode()).decode()
 
 
 @pytest.mark.parametrize(
@@ -23,8 +26,8 @@ SECRET = PREFIX + "0123456789abcdef" * 3
         (f"redis://:{SECRET}@redis:6379/0", f"redis://:{MARK}@redis:6379/0"),
         (f"{SECRET}{SECRET}", MARK * 2),
         (f"{SECRET}abc", f"{MARK}abc"),
-        (SECRET[:20], MARK),
-        (f"{SECRET[:20]}…", f"{MARK}…"),
+        (SECRET[:20], PART),
+        (f"{SECRET[:20]}…\ud800", f"{PART}…\ud800"),
         (SECRET[:8], SECRET[:8]),
         ("0123456789abcdef" * 3, "0123456789abcdef" * 3),
         ("the strl of a commit 0123456789", "the strl of a commit 0123456789"),
@@ -32,10 +35,17 @@ SECRET = PREFIX + "0123456789abcdef" * 3
 )
 def test_what_is_redacted(text: str, expected: str) -> None:
     assert redact(text) == expected
-    assert redact_bytes(text.encode()) == expected.encode()
+    assert pytest_seatrial.redact(text) == expected
 
 
-def test_the_supervisor_knows_the_same_shape() -> None:
+def test_what_is_redacted_stays_different() -> None:
+    other = SECRET[:-1] + "0"
+    assert redact(SECRET) != redact(other)
+    assert redact(redact(SECRET)) == redact(SECRET)
+
+
+def test_all_know_the_same_shape() -> None:
+    assert pytest_seatrial.CREDENTIAL.pattern == SHAPE.pattern.decode() == supervisor.CREDENTIAL.decode()
     assert re.fullmatch(supervisor.CREDENTIAL, SECRET.encode())
     assert len(SECRET) == len(PREFIX) + DIGITS
     assert len(SECRET) == supervisor.CREDENTIAL_BYTES
@@ -59,7 +69,13 @@ def test_output_is_redacted_however_it_is_cut(words: list[str], cuts: list[int])
     whole = " ".join(words).encode()
     places = [0, *sorted(cut for cut in cuts if cut < len(whole)), len(whole)]
     chunks = [whole[a:b] for a, b in pairwise(places) if a < b]
-    assert _passed_on(chunks) == redact_bytes(whole)
+    assert _passed_on(chunks) == SHAPE.sub(supervisor.REDACTED, whole)
+
+
+def test_a_text_is_redacted_before_its_middle_is_left_out() -> None:
+    text = f"{SECRET} " * 40
+    for limit in range(100, 1500, 7):
+        assert not re.search("[0-9a-f]{12}", pytest_seatrial.clip(text, limit, limit // 2))
 
 
 def test_nothing_is_held_back_while_nothing_more_comes() -> None:
