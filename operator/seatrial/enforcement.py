@@ -38,7 +38,9 @@ SERVER, CLIENT = "server", "client"
 CHECK_SECONDS = 90.0
 LOOK_SECONDS = 0.2
 AGAIN_SECONDS = 600.0
-"""Until the next try, as long as policies are not known to be enforced."""
+"""Until the next try, where policies are not enforced."""
+UNKNOWN_SECONDS = 30.0
+"""Until the next try, where it could not be tried."""
 
 
 class Enforced(StrEnum):
@@ -76,18 +78,23 @@ class Enforcement:
         return Judgement(State.PENDING, "NetworkPoliciesUnknown", self.finding.message)
 
     async def watch(self, tell: Callable[[], None]) -> None:
-        """Try, and again every ten minutes until policies are enforced. `tell` is called when something is known."""
+        """Try, and again now and then until policies are enforced. `tell` is called when something is known."""
+        self._count()
         while True:
             self.finding = await self._try()
-            for status in Enforced:
-                metrics.NETWORK_POLICIES.labels(status).set(status is self.finding.enforced)
+            self._count()
             log = logger.info if self.finding.enforced is Enforced.TRUE else logger.warning
             log("network policies enforced: %s: %s", self.finding.enforced, self.finding.message)
             tell()
             await self._publish()
             if self.finding.enforced is Enforced.TRUE:
                 return
-            await asyncio.sleep(AGAIN_SECONDS)
+            known = self.finding.enforced is not Enforced.UNKNOWN
+            await asyncio.sleep(AGAIN_SECONDS if known else UNKNOWN_SECONDS)
+
+    def _count(self) -> None:
+        for status in Enforced:
+            metrics.NETWORK_POLICIES.labels(status).set(status is self.finding.enforced)
 
     async def _try(self) -> Finding:
         home = self._settings.account.partition(":")[0] or "default"
