@@ -10,7 +10,8 @@ import pytest
 
 from tests.e2e.kubectl import kubectl
 
-from .attempts import ATTEMPTS, OURS, REFUSED_BY, Attempt
+from .attempt import OURS, REFUSED_BY, Attempt
+from .attempts import ATTEMPTS
 from .bodies import run, variable
 
 if TYPE_CHECKING:
