@@ -29,6 +29,11 @@ OTHERWISE = {"namespace", "duration", "durationSeconds", "readyAfterSeconds", "l
 _ADDRESS = re.compile(r"\b[a-z0-9.-]+:\d{4,5}\b")
 _POD = re.compile(r"\bsuite-[a-z]+-\d+(-[a-z0-9]{5})?\b")
 _NUMBER = re.compile(r"\b\d+(\.\d+)? s\b")
+_STAMP = re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? UTC( \[\d+\])?")
+"""Times in PostgreSQL's log, and the process that says it."""
+_FOLDER = re.compile(r"/\S*/seatrial-run-\w+/\d+/<pod>")
+"""What is the root folder of a pod on this machine."""
+WORDS = ((_STAMP, "<stamp>"), (_ADDRESS, "<address>"), (_POD, "<pod>"), (_NUMBER, "<time>"), (_FOLDER, ""))
 
 MIXED = """
 import os, pytest
@@ -172,7 +177,7 @@ def _plain(value: Any, key: str = "") -> Any:
     if isinstance(value, dict):
         if key == "timings":
             return sorted(value)
-        found = {name: _plain(item, name) for name, item in value.items() if name not in OTHERWISE}
+        found = {name: _plain(item, name) for name, item in sorted(value.items()) if name not in OTHERWISE}
         if key == "status":  # the verdict is compared, and not how far the clean-up has come
             found["conditions"] = [item for item in found["conditions"] if item["type"] != "EnvironmentCleaned"]
         return found
@@ -180,5 +185,6 @@ def _plain(value: Any, key: str = "") -> Any:
         plain = [_plain(item) for item in value]
         return [item | {"image": ""} for item in plain] if key == "services" else plain
     if isinstance(value, str):
-        return _NUMBER.sub("<time>", _POD.sub("<pod>", _ADDRESS.sub("<address>", value)))
+        for pattern, name in WORDS:
+            value = pattern.sub(name, value)
     return value
