@@ -79,7 +79,8 @@ golden: $(VENV)/.installed ## Write the golden manifests anew; read the diff
 
 .PHONY: demo-cluster
 demo-cluster: cluster images install $(VENV)/.installed ## Boot a cluster, install the operator, run the same example there
-	@$(BIN)/python -m hack.demo examples/position-manager.yaml
+	@$(KUBECTL) delete testrun position-manager --ignore-not-found >/dev/null
+	@$(BIN)/seatrial run --cluster examples/position-manager.yaml
 
 .PHONY: e2e
 e2e: install ## Every example, and everything that can go wrong with a run

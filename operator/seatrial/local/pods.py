@@ -170,7 +170,10 @@ class LocalPod:
             return 127
         finally:
             log.close()
-        return await process.wait()
+        try:
+            return await process.wait()
+        finally:
+            await process.stop(0)
 
     def _set(self, container: Object, state: Object) -> None:
         self._states[container["name"]] = state

@@ -94,7 +94,11 @@ class Servers:
             path.write_text(content)
         for command in launch.prepare:
             process = await Process.start(command, env=launch.env, folder=launch.folder, output=output)
-            if code := await process.wait():
+            try:
+                code = await process.wait()
+            finally:  # the run may be over before its servers have started
+                await process.stop(0)
+            if code:
                 raise PreparationError(f"{command[0]} ended with exit code {code} before the server was started")
 
     async def clean_up(self) -> None:

@@ -140,6 +140,8 @@ class TestVerdicts:
         assert "redis: " in done.stderr  # which server it got
         status = record(machine, "quickstart")["status"]
         assert (status["phase"], status["passed"], status["environment"]) == ("Passed", "4/4", "1/1")
+        cleaned = next(item for item in status["conditions"] if item["type"] == "EnvironmentCleaned")
+        assert (cleaned["status"], cleaned["reason"]) == ("True", "Deleted")
 
     def test_a_red_one(self, machine: Machine) -> None:
         done = machine.run("run", str(EXAMPLES / "red.yaml"), "-o", "json")
@@ -190,6 +192,15 @@ class TestBadInput:
         assert done.returncode == code, done.stdout + done.stderr
         assert said in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
+
+    def test_a_run_that_ends_while_its_servers_are_being_prepared(self, machine: Machine) -> None:
+        """With an empty cache Kafka's jars are fetched first, which is given up, and nobody is bothered with it."""
+        machine.env["XDG_CACHE_HOME"] = str(machine.folder / "cache")
+        suites = [{"name": "it", "image": "none:1"}]
+        done = machine.run("run", machine.write("", services={"kafka": {}}, suites=suites))
+        assert done.returncode == 2
+        assert "suite it: no folder of this machine stands for the image none:1" in done.stdout
+        assert "pid" not in done.stderr
 
     def test_an_application_that_ends(self, machine: Machine) -> None:
         (machine.folder / "app").mkdir()

@@ -239,9 +239,10 @@ def test_the_log_of_a_test_with_parameters() -> None:
     assert "test_orders[BTC-PERP]" in attempts_log(mixed(), "test_orders")[0]
 
 
-def test_no_such_test() -> None:
+@pytest.mark.parametrize("test", ["tests/test_core.py::test_pases", "test_pases"])
+def test_no_such_test(test: str) -> None:
     with pytest.raises(CliError, match=r"did you mean tests/test_core.py::test_passes"):
-        attempts_log(mixed(), "tests/test_core.py::test_pases")
+        attempts_log(mixed(), test)
 
 
 def test_a_name_that_many_tests_have() -> None:

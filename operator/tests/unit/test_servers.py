@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import seatrial
-from seatrial.local.servers import EXTRA_PORTS, Address, NoServerError, Search, Wanted, find_server
+from seatrial.local.servers import EXTRA_PORTS, NoServerError, Search, Wanted, find_server
 from seatrial.local.servers.cache import CacheError, making
 from seatrial.local.servers.kafka_settings import argument_file, flags, settings
 from seatrial.local.servers.model import matches
@@ -21,6 +21,7 @@ from seatrial.local.servers.postgres_settings import password, role
 from seatrial.local.servers.programs import PrepareError
 from seatrial.local.servers.redis import configuration
 from seatrial.local.servers.search import cache_folder
+from seatrial.plan import Address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.cli.doctor.model import Check, State
 from seatrial.errors import SeatrialError
+from seatrial.plan import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,7 +66,7 @@ def _provider(engine: Any, service: str, folder: Path) -> str:
     wanted = engine.Wanted(
         service=service,
         version=None,
-        address=engine.Address("127.0.0.1", 1),
+        address=Address("127.0.0.1", 1),
         folder=folder,
         variables=_VARIABLES,
         extra_ports=dict.fromkeys(engine.EXTRA_PORTS.get(service, ()), 1),

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 from seatrial.local.servers.model import Launch, NoServerError, Wanted
 from seatrial.local.servers.search import Search, this_machine
-from seatrial.plan import Address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from seatrial.local.servers.model import Unfit
 
-__all__ = ["EXTRA_PORTS", "Address", "Launch", "NoServerError", "Search", "Wanted", "find_server", "this_machine"]
+__all__ = ["EXTRA_PORTS", "Launch", "NoServerError", "Search", "Wanted", "find_server", "this_machine"]
 
 EXTRA_PORTS: Mapping[str, tuple[str, ...]] = {"kafka": ("controller",), "redpanda": ("registry",)}
 """The keys of `Wanted.extra_ports`, by service."""
