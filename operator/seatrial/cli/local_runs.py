@@ -18,6 +18,7 @@ from seatrial.cli.ends import DEBUG_VARIABLE, explain
 from seatrial.cli.exits import Exit
 from seatrial.cli.lint import lint
 from seatrial.cli.lint.objects import CONFIG_MAP, SECRET, TEST_RUN
+from seatrial.cli.lint.references import references
 from seatrial.cli.live import progress_on
 from seatrial.cli.manifest import load_all, refuse
 from seatrial.cli.records import LOGS, RunWriter, prune
@@ -29,6 +30,7 @@ from seatrial.local.servers import this_machine
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from seatrial.cli.manifest import Manifest, Problem
     from seatrial.cli.options import Output
     from seatrial.local.images import LocalMapping
 
@@ -59,12 +61,26 @@ class Order:
 
 
 def _read(files: Sequence[Path], mapping: LocalMapping) -> Iterator[tuple[Object, tuple[Object, ...]]]:
-    manifests, mapped = load_all(files), mapping.objects()
+    manifests = load_all(files)
     refuse(lint(manifests), manifests)
-    objects = [item.body for item in manifests if item.kind in KINDS]
+    objects = (*(item.body for item in manifests if item.kind in KINDS), *mapping.objects())
+    refuse(_check_references(manifests, objects), manifests)
     for item in manifests:
         if item.kind == TEST_RUN:
-            yield item.body, (*objects, *mapped)
+            yield item.body, objects
+
+
+def _check_references(manifests: Sequence[Manifest], objects: Sequence[Object]) -> Iterator[Problem]:
+    """What a cluster may have elsewhere, and this machine cannot."""
+    known = {(item["kind"], item["metadata"]["name"]) for item in objects}
+    for manifest in manifests:
+        if manifest.kind != TEST_RUN:
+            continue
+        for path, kind, reference in references(manifest.body["spec"], ("spec",)):
+            if (kind, reference["name"]) not in known:
+                option = f", or give --configmap {reference['name']}=DIR" if kind == CONFIG_MAP else ""
+                message = f"there is no {kind} {reference['name']} among these files: write it into one of them{option}"
+                yield manifest.problem((*path, "name"), message)
 
 
 def execute(order: Order) -> int:

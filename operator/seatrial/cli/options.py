@@ -51,7 +51,7 @@ AppName = Annotated[
 Failed = Annotated[bool, typer.Option("--failed", help="Only the tests that failed or had an error.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 Files = Annotated[
-    list[Path], typer.Argument(metavar="FILE...", help="Manifests; - is standard input.", show_default=False)
+    list[Path], typer.Argument(metavar="FILE", help="Manifests; - is standard input.", show_default=False)
 ]
 
 

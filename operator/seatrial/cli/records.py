@@ -197,10 +197,14 @@ class RunWriter:
                 os.close(lock)
 
     def _replace(self, name: str, data: bytes) -> None:
+        draft = self.folder / f"{name}.new"
         with _writing(self.folder):
-            draft = self.folder / f"{name}.new"
-            draft.write_bytes(data)
-            draft.replace(self.folder / name)
+            try:
+                draft.write_bytes(data)
+                draft.replace(self.folder / name)
+            except OSError:
+                draft.unlink(missing_ok=True)
+                raise
 
 
 def _line(item: Object) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import shutil
@@ -23,6 +24,7 @@ from seatrial.local.containers import (
 from seatrial.local.images import MappingError
 from seatrial.local.output import FileOutput, LineOutput
 from seatrial.local.processes import Process
+from seatrial.local.scratch import when_full
 from seatrial.local.servers import NoServerError
 from seatrial.local.statuses import running, status_of, terminated, waiting
 from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, SUITE_CONTAINER
@@ -93,7 +95,10 @@ class LocalPod:
             self._set(current, waiting("ErrImageNeverPull", str(error)))
         except MissingKeyError as error:
             self._set(current, waiting("CreateContainerConfigError", str(error)))
-        except (OSError, ValueError, NoPortError, NoServerError) as error:
+        except OSError as error:
+            said = f"{error.strerror}{when_full(self._around.folder)}" if error.errno == errno.ENOSPC else f"{error}"
+            self._set(current, terminated(128, "StartError", said))
+        except (ValueError, NoPortError, NoServerError) as error:
             self._set(current, terminated(128, "StartError", f"{error}"))
 
     def _make_volumes(self) -> None:

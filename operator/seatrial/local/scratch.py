@@ -20,6 +20,8 @@ PREFIX = "seatrial-run-"
 MEMORY = Path("/dev/shm")  # noqa: S108  (a memory file system of Linux)
 ROOM_BYTES = 1 << 30
 """As much as a run with every service may need; memory that has less is not used."""
+LEAST_BYTES = 1 << 20
+"""With less than this a folder is as good as full."""
 LOCK = ".lock"
 
 
@@ -82,6 +84,16 @@ def remove_stale() -> list[Path]:
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(folder)
     return removed
+
+
+def when_full(folder: Path) -> str:
+    """What is to be said of a folder in which there is hardly room; nothing where there is."""
+    with suppress(OSError):
+        disk = os.statvfs(folder)
+        if disk.f_bavail * disk.f_frsize >= LEAST_BYTES and (disk.f_favail or not disk.f_files):
+            return ""
+    place = next((path.parent for path in folder.parents if path.name.startswith(PREFIX)), folder)
+    return f" ({place} is full: make room there, or set TMPDIR to a folder that has more)"
 
 
 def _is_stale(folder: Path) -> bool:

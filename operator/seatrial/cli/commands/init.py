@@ -13,7 +13,7 @@ from seatrial.cli.options import Force
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder of the project.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the project.")] = Path(),
     force: Force = False,
 ) -> None:
     """Write testrun.yaml, seatrial.toml and, where a project has no tests, a first one."""
