@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 
 SERVICES = ("kafka", "redpanda", "redis", "postgres", "influxdb")
+SLICE = "TestResultSlice"
 OWN_IMAGE = "seatrial"
 SUITE_IMAGE = "seatrial/suite"
 
@@ -63,14 +64,15 @@ async def run_locally(  # noqa: PLR0917  (called in one place)
     folders: Folders,
     mapping: LocalMapping,
     search: Search,
-    on_status: Callable[[Object], None],
+    on_change: Callable[[Object], None],
     tell: Callable[[str, str], None],
     cancelled: asyncio.Event,
 ) -> LocalRun:
     """Execute a TestRun until its verdict; then every process is ended.
 
-    `objects` are the ConfigMaps and Secrets of its namespace. `on_status` is called with the TestRun whenever its
-    status has changed; `tell` with each service and the provider that it got. `cancelled` cancels the run.
+    `objects` are the ConfigMaps and Secrets of its namespace. `on_change` is called with the TestRun and with
+    each of its TestResultSlices when they have changed; what it raises ends the run, and is raised here. `tell` is
+    called with each service and the provider that it got. `cancelled` cancels the run.
     """
     store = Store()
     body = _admit(store, manifest)
@@ -90,13 +92,19 @@ async def run_locally(  # noqa: PLR0917  (called in one place)
     def read() -> Object:
         return store.get(TESTRUN, run.namespace, run.name) or body
 
+    work = asyncio.create_task(reconciler.run(read))
+    broken: list[Exception] = []
+
     def seen(item: Object) -> None:
         reconciler.wake.set()
-        if item["kind"] == TESTRUN:
-            on_status(item)
+        if item["kind"] in {TESTRUN, SLICE} and not broken:
+            try:
+                on_change(item)
+            except Exception as error:  # noqa: BLE001  (it is raised below: who has written the object is not to blame)
+                broken.append(error)
+                work.cancel()
 
     store.on_change.append(seen)
-    work = asyncio.create_task(reconciler.run(read))
     try:
         cancelling = asyncio.create_task(_cancel(store, read, cancelled))
         while read()["status"].get("phase") not in TERMINAL_PHASES and not work.done():
@@ -108,7 +116,9 @@ async def run_locally(  # noqa: PLR0917  (called in one place)
         await cluster.delete_environment(run_namespace(run))
         addresses.close()
     await _note_clean(run, cluster, read())
-    return LocalRun(read(), store.items("TestResultSlice"))
+    if broken:
+        raise broken[0]
+    return LocalRun(read(), store.items(SLICE))
 
 
 def _admit(store: Store, manifest: Object) -> Object:

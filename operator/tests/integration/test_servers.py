@@ -23,6 +23,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 import seatrial
 from seatrial.local.servers import NoServerError, Search, find_server, this_machine
 from tests.influxd import take_influxd
+from tests.integration.local_machine import program
 from tests.integration.server_process import Bench, PrepareFailedError, bench, end_group, prepare, ready
 
 if TYPE_CHECKING:
@@ -60,12 +61,6 @@ def wheels(machine: Search) -> Iterator[Bench]:
         kept = {name: os.environ[name] for name in ("HOME", "PYTHONPATH") if name in os.environ}
         environment = {"PATH": str(tools), **kept}
         yield replace(found, search=replace(machine, postgres_folders=(), environment=environment))
-
-
-def program(name: str) -> str:
-    found = shutil.which(name)
-    assert found is not None, f"{name} is not on PATH; CONTRIBUTING.md lists what the tests need"
-    return found
 
 
 @pytest.fixture

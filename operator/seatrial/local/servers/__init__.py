@@ -36,9 +36,4 @@ def find_server(wanted: Wanted, search: Search) -> Launch:
         if isinstance(found, Launch):
             return found
         tried.append(found)
-    version = f" {wanted.version}" if wanted.version else ""
-    name = wanted.service
-    lines = [f"spec.services.{name}: there is no {name}{version} that can be started on this machine."]
-    lines += [f"  {unfit.provider}: {unfit.why}" for unfit in tried]
-    lines.append(f"What helps: {ADVICE[name]}.")
-    raise NoServerError("\n".join(lines))
+    raise NoServerError(wanted.service, wanted.version, tried, ADVICE[wanted.service])
