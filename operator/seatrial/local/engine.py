@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from seatrial.api.status import TERMINAL_PHASES
+from seatrial.conditions import TRUE
 from seatrial.inpod import read_inpod_files
 from seatrial.local.addresses import LocalAddresses
 from seatrial.local.cluster import TESTRUN, LocalCluster
@@ -17,8 +19,10 @@ from seatrial.local.servers_of_run import Servers
 from seatrial.local.store import Store
 from seatrial.naming import FINALIZER, RunId, run_namespace
 from seatrial.reconcile import Run, Tools
+from seatrial.report import parse_status
 from seatrial.settings import Settings
 from seatrial.slots import Slots
+from seatrial.status import Moment, mark_cleaned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -108,12 +112,21 @@ async def run_locally(  # noqa: PLR0917  (called in one place)
         cancelling.cancel()
         if broken:
             raise broken[0]
-        return LocalRun(read(), store.items(SLICE))
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
+        slices = store.items(SLICE)
         await cluster.delete_environment(run_namespace(run))
         addresses.close()
+    _note_end(store, read())
+    return LocalRun(read(), slices)
+
+
+def _note_end(store: Store, body: Object) -> None:
+    """Whatever a spec says of retention: processes do not outlive the engine."""
+    aspect = TRUE, "Deleted", "the environment is deleted"
+    status = mark_cleaned(parse_status(body["status"]), aspect, Moment(time.time(), body["metadata"]["generation"]))
+    store.put({**body, "status": status.model_dump(mode="json", by_alias=True, exclude_none=True)})
 
 
 def _admit(store: Store, manifest: Object) -> Object:
