@@ -38,7 +38,11 @@ def test_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(machine, "data_place", lambda: tmp_path / "none")
     assert machine.check_room() == Check(
-        "machine", "room for data", State.FAIL, "No such file or directory", "set TMPDIR to a folder that can be written"
+        "machine",
+        "room for data",
+        State.FAIL,
+        "No such file or directory",
+        "set TMPDIR to a folder that is there",
     )
 
 
