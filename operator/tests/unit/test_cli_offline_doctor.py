@@ -42,7 +42,7 @@ def test_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "room for data",
         State.FAIL,
         "No such file or directory",
-        "set TMPDIR to a folder that can be written",
+        "set TMPDIR to a folder that is there",
     )
 
 

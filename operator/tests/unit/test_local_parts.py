@@ -6,7 +6,9 @@ import os
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+import tomllib
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,9 +22,6 @@ from seatrial.local.statuses import running, status_of, terminated, waiting
 from seatrial.local.store import Store, merge
 from seatrial.observe import view_pod
 from seatrial.status import merge_patch
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Object = dict[str, Any]
 
@@ -147,6 +146,16 @@ def test_the_phase_of_a_pod(relay: Object, gate: Object, suite: Object, phase: s
     assert view.ready == ("running" in suite)
     assert view.main is not None
     assert view.main.exit_code == suite.get("terminated", {}).get("exitCode")
+
+
+def test_tests_find_here_what_the_suite_image_offers() -> None:
+    root = Path(__file__).parents[3]
+    project = tomllib.loads((root / "operator" / "pyproject.toml").read_text())["project"]
+    here = {*project["dependencies"], *project["optional-dependencies"]["local"]}
+    lines = (root / "requirements" / "suite.in").read_text().splitlines()
+    offered = {line for line in lines if not line.startswith("#")}
+    assert len(offered) > 5
+    assert offered <= here
 
 
 class TestScratch:

@@ -154,9 +154,7 @@ def check_room() -> Check:
         folder = data_place()
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        return Check(
-            _AREA, name, State.FAIL, error.strerror or str(error), "set TMPDIR to a folder that can be written"
-        )
+        return Check(_AREA, name, State.FAIL, error.strerror or str(error), "set TMPDIR to a folder that is there")
     seen = f"{free // MEBIBYTE} MiB free in {folder}"
     if free < ENOUGH_ROOM:
         state = State.FAIL if free < LEAST_ROOM else State.WARN
