@@ -68,7 +68,7 @@ def decide(plan: Plan, snapshot: Snapshot, past: Past, orders: Orders, now: floa
             return Decision(verdict=verdict, complete=complete, suites=_close(suites, verdict, complete=complete))
     held = why_held(facts)
     if held is not None and held.state is State.ERROR:  # what goes on is not ended: the cluster was fit for it
-        return Decision(verdict=held, suites=_close(suites, held))
+        return Decision(verdict=held, suites=_close(suites, held, complete=False))
     if held is not None:
         return Decision(held=held, suites=suites)
     return Decision(steps=next_steps(facts), suites=suites, wake_at=wake_at(facts))
