@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 import yaml
 
-from tests.e2e.kubectl import ROOT, kubectl
+from tests.e2e.kubectl import ROOT
 
 Object = dict[str, Any]
 
@@ -49,7 +49,7 @@ class Answer:
 class Actor:
     """Who it is, in the words of the API server, and the token; without one the administrator speaks for them."""
 
-    name: str
+    name: str = ""
     token: str = ""
     groups: tuple[str, ...] = ()
 
@@ -78,11 +78,11 @@ class Actor:
         return Answer(answer.status, parsed)
 
     def _headers(self, content: str) -> list[tuple[str, str]]:
-        who = (
-            [("Authorization", f"Bearer {self.token}")]
-            if self.token
-            else [("Impersonate-User", self.name), *(("Impersonate-Group", group) for group in self.groups)]
-        )
+        who = [("Impersonate-User", self.name), *(("Impersonate-Group", group) for group in self.groups)]
+        if self.token:
+            who = [("Authorization", f"Bearer {self.token}")]
+        elif not self.name:
+            who = []
         return [("Accept", JSON), ("Content-Type", content), *who]
 
     def kubeconfig(self, folder: Path) -> Path:
@@ -105,10 +105,23 @@ class Actor:
         return path
 
 
+ADMINISTRATOR = Actor()
+
+
+def listed(path: str) -> list[Object]:
+    """The objects of a collection, as the administrator sees them."""
+    answer = ADMINISTRATOR.send("GET", path)
+    assert answer.status == 200, f"{path}: {answer}"
+    return list(answer.body["items"])
+
+
 def account(namespace: str, name: str) -> Actor:
     """A service account, with a token as its pods would have one."""
-    token = kubectl("create", "token", name, "-n", namespace, "--duration=1h").strip()
-    return Actor(f"system:serviceaccount:{namespace}:{name}", token)
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
+    answer = ADMINISTRATOR.send("POST", path, request)
+    assert answer.status == 201, f"{path}: {answer}"
+    return Actor(f"system:serviceaccount:{namespace}:{name}", answer.body["status"]["token"])
 
 
 def with_every_right(namespace: str, name: str) -> Actor:

@@ -7,6 +7,7 @@ import pytest
 from tests.e2e.conftest import a_tenant, operator, tenant, tenants  # noqa: F401  (fixtures)
 from tests.e2e.kubectl import operator_pod
 
+from .inside import Inside, Outside, look_inside, look_outside
 from .scene import Scene, clean_up, set_up, state_of
 
 if TYPE_CHECKING:
@@ -28,3 +29,17 @@ def scene(tenants: dict[str, str], operator: None) -> Iterator[Scene]:  # noqa: 
             assert state_of(scene) == before, "something has changed, though everything was refused"
         finally:
             clean_up(scene)
+
+
+@pytest.fixture(scope="session")
+def inside(scene: Scene, tenants: dict[str, str]) -> Iterator[Inside]:  # noqa: F811
+    """What one run finds out about the cluster around it."""
+    with a_tenant("a look from inside", tenants) as tenant:  # noqa: F811
+        yield look_inside(scene, tenant)
+
+
+@pytest.fixture(scope="session")
+def outside(tenants: dict[str, str], operator: None) -> Iterator[Outside]:  # noqa: F811, ARG001
+    """What one run finds out about what is around the cluster."""
+    with a_tenant("a look outside", tenants) as tenant:  # noqa: F811
+        yield look_outside(tenant)

@@ -10,50 +10,74 @@ import yaml
 from tests.e2e.kubectl import OPERATOR_NAMESPACE, Tenant, get, items, kubectl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 Object = dict[str, Any]
 
 DIAL = """\
-import socket
+import concurrent.futures, os, socket
 
-def reaches(target):
+def reaches(target, seconds):
     protocol, host, port = target.split(":")
     try:
         if protocol == "tcp":
-            socket.create_connection((host, int(port)), timeout=2).close()
+            socket.create_connection((host, int(port)), timeout=seconds).close()
             return True
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.settimeout(2)
+            client.settimeout(seconds)
             client.sendto(b"?", (host, int(port)))
             return bool(client.recv(16))
     except OSError:
         return False
+
+def reached(variable, seconds):
+    targets = os.environ[variable].split()
+    with concurrent.futures.ThreadPoolExecutor(len(targets)) as pool:
+        return dict(zip(targets, pool.map(lambda target: reaches(target, seconds), targets)))
 """
 TESTS = """
-import os, pytest
+import pytest
 
-@pytest.mark.parametrize("target", os.environ["OPEN"].split())
+OPEN, CLOSED = reached("OPEN", 10), reached("CLOSED", 2)
+
+@pytest.mark.parametrize("target", OPEN)
 def test_reaches(target):
-    assert reaches(target)
+    assert OPEN[target]
 
-@pytest.mark.parametrize("target", os.environ["CLOSED"].split())
+@pytest.mark.parametrize("target", CLOSED)
 def test_does_not_reach(target):
-    assert not reaches(target)
+    assert not CLOSED[target]
 """
 ALONE = """
-import json, os
-print(json.dumps({target: reaches(target) for target in os.environ["TARGETS"].split()}))
+import json
+print(json.dumps(reached("TARGETS", 4)))
 """
 
 
-def from_a_run(tenant: Tenant, name: str, allowed: Iterable[str], refused: Iterable[str], **spec: Any) -> Object:
-    """A run whose tests reach some targets and not others; the TestRun at its end. Each target is a test."""
-    tenant.tests(name, DIAL + TESTS)
+def from_a_run(
+    tenant: Tenant, name: str, allowed: Iterable[str], refused: Iterable[str], suites: Mapping[str, str] | None = None
+) -> Object:
+    """A run whose suite `network` reaches some targets and not others, each a test; the status at its end.
+
+    `suites`: more of them, by their names, with their tests.
+    """
+    sources = {"network": DIAL + TESTS, **(suites or {})}
     env = [{"name": "OPEN", "value": " ".join(allowed)}, {"name": "CLOSED", "value": " ".join(refused)}]
-    suite = {"name": "it", "testsFrom": {"configMapRef": {"name": name}}, "env": env}
-    tenant.run(name, services={"redis": {}}, suites=[suite], **spec)
-    return tenant.finished(name)
+    for suite, source in sources.items():
+        tenant.tests(f"{name}-{suite}", source)
+    spec = [
+        {"name": suite, "testsFrom": {"configMapRef": {"name": f"{name}-{suite}"}}, "env": env} for suite in sources
+    ]
+    tenant.run(name, services={"redis": {}}, suites=spec, parallelism=len(spec))
+    return dict(tenant.finished(name)["status"])
+
+
+def passed(status: Object, suite: str) -> int:
+    """How many tests of a suite have passed, which are to be all of them."""
+    failures = [failure for failure in status["failures"] if failure.get("suite") == suite]
+    found = next(item for item in status["suites"] if item["name"] == suite)
+    assert (found["state"], failures) == ("Passed", []), status["message"]
+    return int(found["passed"])
 
 
 def from_a_pod(tenant: Tenant, targets: Iterable[str], name: str = "dialler") -> dict[str, bool]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from tests.e2e.kubectl import OPERATOR_NAMESPACE, Tenant, get, kubectl
+from tests.e2e.kubectl import OPERATOR_NAMESPACE, Tenant, kubectl
 
-from .actors import Actor, account, with_every_right
+from .actors import ADMINISTRATOR, Actor, account, listed, with_every_right
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,19 @@ Object = dict[str, Any]
 
 QUICK = "def test_one(): pass\n"
 SECRET_VALUE = "the-key-of-a-tenant"
+PEOPLE = ("author", "owner", "caller", "named", "maker")
+KINDS = (
+    *(f"/api/v1/namespaces/$space/{kind}" for kind in ("pods", "secrets", "configmaps", "serviceaccounts", "services")),
+    "/apis/rbac.authorization.k8s.io/v1/namespaces/$space/rolebindings",
+    "/apis/networking.k8s.io/v1/namespaces/$space/networkpolicies",
+    "/apis/batch/v1/namespaces/$space/jobs",
+)
+CLUSTER_KINDS = (
+    "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+    "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+)
 
 
 @dataclass(frozen=True)
@@ -46,11 +60,8 @@ def set_up(mine: Tenant, theirs: Tenant) -> Scene:
         suite = {"name": "it", "testsFrom": {"configMapRef": {"name": "quick"}}}
         tenant.run(name, services={"redis": {}}, suites=[suite], retention={"onSuccess": "2h", "onFailure": "2h"})
     runs = {"my": mine.finished("mine"), "their": theirs.finished("theirs")}
-    for who in ("author", "owner", "caller", "named"):
-        kubectl("create", "serviceaccount", who, "-n", mine.namespace)
     _people(mine.namespace)
-    kubectl("create", "serviceaccount", "maker", "-n", mine.namespace)
-    actors = {who: account(mine.namespace, who) for who in ("author", "owner", "caller", "named", "maker")}
+    actors = {who: account(mine.namespace, who) for who in PEOPLE}
     actors["operator"] = account(OPERATOR_NAMESPACE, "seatrial")
     actors["operator with every right"] = with_every_right(OPERATOR_NAMESPACE, "seatrial")
     names = {"tenant": mine.namespace, "other": theirs.namespace, "system": OPERATOR_NAMESPACE}
@@ -74,7 +85,10 @@ def _people(namespace: str) -> None:
     every = {"apiGroups": ["seatrial.dev"], "resources": ["*"], "verbs": ["*"]}
     spaces = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "create", "update", "patch", "delete"]}
     roles = {"callers": [runs], "named": [runs, names, maps], "everything": [every]}
-    objects: list[Object] = [_object("Role", name, rules=rules) for name, rules in roles.items()]
+    objects: list[Object] = [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": who}} for who in PEOPLE
+    ]
+    objects += [_object("Role", name, rules=rules) for name, rules in roles.items()]
     bindings = (("author", "ClusterRole", "edit"), ("owner", "ClusterRole", "admin"), ("owner", "Role", "everything"),
                 ("caller", "Role", "callers"), ("named", "Role", "named"))  # fmt: skip
     objects += [
@@ -127,8 +141,7 @@ def _slice_of(run: Object) -> str:
 
 
 def state_of(scene: Scene) -> dict[str, Any]:
-    """What none of the attempts may change, without what the cluster itself keeps changing."""
-    kinds = ("pods", "secrets", "configmaps", "serviceaccounts", "rolebindings", "networkpolicies", "services", "jobs")
+    """What none of the attempts may change, without what the cluster itself and other tests keep changing."""
     spaces = [
         "kube-system",
         OPERATOR_NAMESPACE,
@@ -136,23 +149,20 @@ def state_of(scene: Scene) -> dict[str, Any]:
     ]
     state: dict[str, Any] = {}
     for space in spaces:
-        listed = json.loads(kubectl("get", ",".join(kinds), "-n", space, "-o", "json"))["items"]
-        state[space] = sorted(
-            (item["kind"], item["metadata"]["name"], json.dumps(item["metadata"].get("labels"), sort_keys=True))
-            for item in listed
-        )
-        found = get("namespace", space)
-        assert found is not None, f"namespace {space} is gone"
-        state[f"labels of {space}"] = found["metadata"]["labels"]
-        assert "deletionTimestamp" not in found["metadata"], space
+        for kind in KINDS:
+            path = Template(kind).substitute(space=space)
+            state[path] = sorted(
+                (item["metadata"]["name"], json.dumps(item["metadata"].get("labels"), sort_keys=True))
+                for item in listed(path)
+            )
+        found = ADMINISTRATOR.send("GET", f"/api/v1/namespaces/{space}").body["metadata"]
+        state[f"labels of {space}"] = found["labels"]
+        assert "deletionTimestamp" not in found, space
     for run, tenant in (("mine", scene.mine), ("theirs", scene.theirs)):
         body = tenant.get(run)
         state[run] = (body["spec"], body["status"], body["metadata"]["uid"])
-    for kind in (
-        "clusterrolebindings",
-        "clusterroles",
-        "validatingwebhookconfigurations",
-        "validatingadmissionpolicies",
-    ):
-        state[kind] = sorted(kubectl("get", kind, "-o", "name").split())
+    others = re.compile(f"e2e-(?!{scene.mine.namespace.removeprefix('e2e-')})")
+    for kind in CLUSTER_KINDS:
+        names = [item["metadata"]["name"] for item in listed(kind)]
+        state[kind] = sorted(name for name in names if not others.match(name))
     return state

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.kubectl import Tenant
 
-pytestmark = [pytest.mark.e2e, pytest.mark.security]
+pytestmark = [pytest.mark.e2e, pytest.mark.security, pytest.mark.xdist_group("security")]
 
 LEAKING = """\
 import os, sys, pytest
@@ -50,7 +50,7 @@ open("/results/junit.xml", "w").write(f"<testsuite tests='1'>{case}</testsuite>"
 """
 DYING = "import os, sys; sys.exit(' '.join(v for n, v in os.environ.items() if n.endswith(('URL', 'PASSWORD'))))"
 KEPT = {"onSuccess": "1h", "onFailure": "1h"}
-SERVICES: dict[str, Any] = {"redis": {}, "postgres": {}, "kafka": {}, "influxdb": {}}
+SERVICES: dict[str, Any] = {"redis": {}, "postgres": {}, "influxdb": {}}
 OWN_VOICE = {("suite", "suite"), ("application", "dying")}
 """Component and container of a tenant's own program, which writes its log by itself: a suite that is not pytest, and an
 application. Whoever may read that log is told nothing that the program was not given."""

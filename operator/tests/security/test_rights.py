@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .actors import Actor
     from .scene import Scene
 
-pytestmark = [pytest.mark.e2e, pytest.mark.security]
+pytestmark = [pytest.mark.e2e, pytest.mark.security, pytest.mark.xdist_group("security")]
 
 PAGE = ROOT / "docs" / "security.md"
 CHART = ROOT / "charts" / "seatrial" / "templates" / "rbac.yaml"

@@ -16,7 +16,7 @@ from tests.e2e.ends import PASSED, error, expect
 from tests.e2e.kubectl import OPERATOR_NAMESPACE, cluster, eventually, get, items, kubectl
 from tests.e2e.test_settings import configure
 
-from .dialling import from_a_run
+from .dialling import from_a_run, passed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +28,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.security, pytest.mark.disruptive]
 ONE = "def test_one(): pass\n"
 HANG = "import threading\ndef test_one(): threading.Event().wait()\n"
 TRUSTED = "e2e-trusted-*"
+STRICT = {"networkPolicies": {"check": True, "required": True}}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def before() -> Iterator[dict[str, object]]:
     """The operator's settings, which it has again afterwards."""
     config_map = get("configmap", "seatrial", OPERATOR_NAMESPACE)
@@ -40,16 +41,55 @@ def before() -> Iterator[dict[str, object]]:
     configure(text)
 
 
+@pytest.fixture(scope="module")
+def bounded(before: dict[str, object]) -> None:
+    """An operator with bounds for teams, an opening for one of them, and no mercy where policies are not enforced."""
+    egress = {"cidr": f"{OUTSIDE_ADDRESS}/32", "ports": [{"port": 443}], "namespaces": [TRUSTED]}
+    shares = {"maxActiveRuns": 2, "maxActiveRunsPerNamespace": 1}
+    configure(yaml.safe_dump(before | shares | STRICT | {"egress": [egress]}))
+
+
 def _found() -> dict[str, str]:
     status = get("configmap", "seatrial-status", OPERATOR_NAMESPACE)
     assert status is not None
     return dict(status.get("data") or {})
 
 
-def test_a_team_has_its_share_and_no_more(
-    before: dict[str, object], tenant: Tenant, tenants: dict[str, str], request: pytest.FixtureRequest
+@pytest.mark.node
+def test_where_policies_are_not_enforced_it_is_said_and_with_strict_settings_nothing_runs(
+    before: dict[str, object], tenant: Tenant
 ) -> None:
-    configure(yaml.safe_dump(before | {"maxActiveRuns": 2, "maxActiveRunsPerNamespace": 1}))
+    tenant.tests("one", ONE)
+    cluster("policies", "off")
+    try:
+        configure(yaml.safe_dump(before | STRICT))
+        tenant.run("one")
+        run = expect(tenant, "one", error("NetworkPoliciesNotEnforced", "runs are not isolated"))
+        assert "namespace" not in run["status"], "nothing was created for it"
+        assert _found()["networkPoliciesEnforced"] == "False"
+        assert _metric("False") == 1.0
+        assert _metric("True") == 0.0
+        assert _doctor()["state"] == "warn"
+        reasons = {event["reason"] for event in items("events", OPERATOR_NAMESPACE)}
+        assert "NetworkPoliciesNotEnforced" in reasons
+    finally:
+        cluster("policies", "on")
+
+
+@pytest.mark.usefixtures("bounded")
+def test_where_policies_are_enforced_runs_start_with_strict_settings_too(tenant: Tenant) -> None:
+    tenant.tests("one", ONE)
+    tenant.run("one")
+    expect(tenant, "one", PASSED)
+    assert _found()["networkPoliciesEnforced"] == "True"
+    assert _metric("True") == 1.0
+    assert _doctor()["state"] == "ok"
+
+
+@pytest.mark.usefixtures("bounded")
+def test_a_team_has_its_share_and_no_more(
+    tenant: Tenant, tenants: dict[str, str], request: pytest.FixtureRequest
+) -> None:
     tenant.tests("hang", HANG)
     hang = [{"name": "it", "testsFrom": {"configMapRef": {"name": "hang"}}}]
     tenant.run("held", suites=hang, suspend=True)  # it waits for its author, and takes nobody's turn
@@ -86,45 +126,17 @@ def _order(tenant: Tenant) -> list[str] | None:
 
 
 @pytest.mark.node
+@pytest.mark.usefixtures("bounded")
 def test_what_the_administrator_opens_is_open_for_those_it_is_meant_for(
-    before: dict[str, object], tenant: Tenant, tenants: dict[str, str], request: pytest.FixtureRequest
+    tenant: Tenant, tenants: dict[str, str], request: pytest.FixtureRequest
 ) -> None:
-    egress = {"cidr": f"{OUTSIDE_ADDRESS}/32", "ports": [{"port": 443}], "namespaces": [TRUSTED]}
-    configure(yaml.safe_dump(before | {"egress": [egress]}))
     opened, rest = f"tcp:{OUTSIDE_ADDRESS}:443", [f"tcp:{OUTSIDE_ADDRESS}:80", f"tcp:{METADATA_ADDRESS}:443"]
     name = TRUSTED.replace("*", tenant.namespace.rpartition("-")[2])
     with a_tenant(request.node.nodeid, tenants, name) as trusted:
-        status = from_a_run(trusted, "trusted", ["tcp:redis:6379", opened], rest)["status"]
-        assert status["phase"] == "Passed", status["failures"]
-    status = from_a_run(tenant, "others", ["tcp:redis:6379"], [opened, *rest])["status"]
-    assert status["phase"] == "Passed", status["failures"]
-
-
-@pytest.mark.node
-def test_where_policies_are_not_enforced_it_is_said_and_with_strict_settings_nothing_runs(
-    before: dict[str, object], tenant: Tenant
-) -> None:
-    tenant.tests("one", ONE)
-    cluster("policies", "off")
-    try:
-        configure(yaml.safe_dump(before | {"networkPolicies": {"check": True, "required": True}}))
-        tenant.run("one")
-        run = expect(tenant, "one", error("NetworkPoliciesNotEnforced", "runs are not isolated"))
-        assert "namespace" not in run["status"], "nothing was created for it"
-        assert _found()["networkPoliciesEnforced"] == "False"
-        assert _metric("False") == 1.0
-        assert _metric("True") == 0.0
-        assert _doctor()["state"] == "warn"
-        reasons = {event["reason"] for event in items("events", OPERATOR_NAMESPACE)}
-        assert "NetworkPoliciesNotEnforced" in reasons
-    finally:
-        cluster("policies", "on")
-    configure(yaml.safe_dump(before | {"networkPolicies": {"check": True, "required": True}}))
-    tenant.run("two", suites=[{"name": "it", "testsFrom": {"configMapRef": {"name": "one"}}}])
-    expect(tenant, "two", PASSED)
-    assert _found()["networkPoliciesEnforced"] == "True"
-    assert _metric("True") == 1.0
-    assert _doctor()["state"] == "ok"
+        status = from_a_run(trusted, "trusted", ["tcp:redis:6379", opened], rest)
+        assert passed(status, "network") == 2 + len(rest)
+    status = from_a_run(tenant, "others", ["tcp:redis:6379"], [opened, *rest])
+    assert passed(status, "network") == 2 + len(rest)
 
 
 def _doctor() -> dict[str, str]:
