@@ -26,7 +26,7 @@ demo: $(VENV)/.installed ## Run an example on this machine, with real servers an
 	@$(BIN)/seatrial run examples/position-manager.yaml
 
 .PHONY: test
-test: lint type contract crd-check install ## Run every test, from lint to end to end on a real cluster
+test: lint type contract crd-check chart-check install ## Run every test, from lint to end to end on a real cluster
 	@# First what may run side by side; then what restarts the operator; then what brings operators and nodes of its own.
 	@rm -f $(TEST_LOG)
 	@$(PYTEST) -n 3 -m "not disruptive and not faults and not node" | tee -a $(TEST_LOG)
@@ -59,7 +59,11 @@ contract: $(VENV)/.installed ## Who may import whom
 
 .PHONY: unit
 unit: $(VENV)/.installed ## Tests that need no cluster
-	@$(PYTEST) -n 2 -m "not apiserver and not e2e and not faults"
+	@$(PYTEST) -n 2 -m "not apiserver and not e2e and not faults and not external"
+
+.PHONY: gitops
+gitops: $(VENV)/.installed ## What Argo CD, Flux and Helm make of TestRuns, by their own libraries (the first time builds them: minutes)
+	@$(PYTEST) -m "external and not e2e"
 
 .PHONY: crd
 crd: $(VENV)/.installed ## Generate the CRDs and the API reference from the models
@@ -70,6 +74,17 @@ crd: $(VENV)/.installed ## Generate the CRDs and the API reference from the mode
 crd-check: $(VENV)/.installed ## Fail when the generated files are not what the models say
 	@$(BIN)/python -m seatrial.api.crd --check charts/seatrial/files/crds
 	@$(BIN)/python -m seatrial.api.reference --check docs/api.md
+	@$(BIN)/python -m hack.chart --check
+
+.PHONY: chart
+chart: $(VENV)/.installed ## Generate the schema of the chart's values, the table in its README and install.yaml
+	@$(BIN)/python -m hack.chart --manifest
+
+.PHONY: chart-check
+chart-check: $(VENV)/.installed ## Fail when one of these is out of date; lint and render the chart with Helm 4
+	@$(BIN)/python -m hack.chart --check --manifest
+	@$(HELM) lint --strict --quiet charts/seatrial
+	@$(HELM) lint --strict --quiet charts/seatrial --values hack/install/values-local.yaml
 
 .PHONY: golden
 golden: $(VENV)/.installed ## Write the golden manifests anew; read the diff
