@@ -86,6 +86,14 @@ chart-check: $(VENV)/.installed ## Fail when one of these is out of date; lint a
 	@$(HELM) lint --strict --quiet charts/seatrial
 	@$(HELM) lint --strict --quiet charts/seatrial --values hack/install/values-local.yaml
 
+.PHONY: sbom
+sbom: $(VENV)/.installed ## Write a bill of materials (CycloneDX) for each built image into dist/sbom
+	@$(BIN)/python -m hack.supply sbom
+
+.PHONY: audit
+audit: $(VENV)/audit/bin/pip-audit ## Ask for known vulnerabilities of the locked packages; says so when nobody can be asked
+	@$(BIN)/python -m hack.supply audit $<
+
 .PHONY: golden
 golden: $(VENV)/.installed ## Write the golden manifests anew; read the diff
 	@SEATRIAL_WRITE_GOLDEN=1 $(BIN)/pytest -q operator/tests/golden
@@ -150,6 +158,11 @@ $(VENV)/.installed: requirements/dev.lock operator/pyproject.toml suites/kit/pyp
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 		--editable suites/kit --editable operator --editable suites/position-manager
+	@touch $@
+
+$(VENV)/audit/bin/pip-audit: requirements/audit.lock | $(VENV)/.installed
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 .PHONY: lock

@@ -40,7 +40,11 @@ def schema() -> Schema:
     for definition in built["$defs"].values():
         definition.pop("required", None)  # a user's file names what differs; Helm checks what is merged
         definition.pop("description", None)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Values of the chart seatrial", **_tidy(built)}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Values of the chart seatrial",
+        **_tidy(built),
+    }
 
 
 def _descend(root: Schema, path: tuple[str, ...]) -> Schema | None:
@@ -65,7 +69,7 @@ def _tidy(node: Any) -> Any:
         return {
             key: _tidy(value)
             for key, value in node.items()
-            if plain or key not in {"title", "default"} or isinstance(value, dict) and key != "default"
+            if plain or key not in {"title", "default"} or (isinstance(value, dict) and key != "default")
         }
     return [_tidy(item) for item in node] if isinstance(node, list) else node
 

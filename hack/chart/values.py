@@ -21,49 +21,67 @@ class _Values(BaseModel):
 
 
 class ImageValues(Images):
+    """The product's own images."""
+
     agent: Reference
     suite: Reference
     pull_policy: Annotated[str, Field(pattern="^(Always|IfNotPresent|Never)$")] = "IfNotPresent"
 
 
 class CatalogueValues(CatalogueEntry):
+    """The images of one service."""
+
     # Null takes a version away that the chart's own values have.
     versions: dict[str, Reference | None]  # type: ignore[assignment]
 
 
 class Resources(_Values):
+    """Of a container."""
+
     requests: dict[str, str | int] = {}
     limits: dict[str, str | int] = {}
 
 
 class NetworkPolicy(_Values):
+    """Who reaches the operator, and whom it reaches."""
+
     enabled: bool
     metrics_from: list[Object]
     api_server_ports: Annotated[list[Annotated[int, Field(ge=1, le=65535)]], Field(min_length=1)]
 
 
 class Switch(_Values):
+    """Something that is there or not."""
+
     enabled: bool
 
 
 class PodDisruptionBudget(Switch):
-    pass
+    """Whether the operator may be evicted."""
 
 
 class ServiceMonitor(Switch):
+    """Scraping by the Prometheus operator."""
+
     interval: Annotated[str, Field(pattern="^[0-9]+(ms|s|m|h)$")]
     labels: Labels
 
 
 class Dashboard(Switch):
+    """A dashboard for Grafana."""
+
     labels: Labels
 
 
 class Crds(Switch):
+    """The CustomResourceDefinitions."""
+
     keep: bool
 
 
 class Uninstall(_Values):
+    """What comes before the end."""
+
     end_runs: bool
     timeout_seconds: Annotated[int, Field(ge=1)]
 

@@ -1,7 +1,7 @@
 """`python -m seatrial.retire`: before the operator is uninstalled, do what nobody could do afterwards.
 
-The chart runs it as a hook. It ends the runs that go on, waits until their environments are gone, stops the operator, and takes its
-finalizer off all TestRuns: with it they could never be deleted.
+The chart runs it as a hook. It ends the runs that go on, waits until their environments are gone, stops the operator,
+and takes its finalizer off all TestRuns: with it they could never be deleted.
 """
 
 from __future__ import annotations

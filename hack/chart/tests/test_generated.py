@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -16,6 +15,9 @@ from hack.chart import __main__ as command
 from hack.chart import generate
 from hack.chart.comments import descriptions
 from hack.chart.values import OPERATOR_SETTINGS, Values
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CHART = generate.CHART
 TEXT = generate.VALUES.read_text()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -12,6 +11,9 @@ import yaml
 from hack.chart.generate import CHART, ROOT
 from hack.chart.manifest import INSTALL, NAMESPACE, images_of, manifest, render
 from hack.cluster.build import build, module_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.external
 

@@ -1,4 +1,4 @@
-"""What Argo CD, Flux and Helm make of TestRuns, by their own libraries, with the health checks that the examples give them."""
+"""What Argo CD, Flux and Helm make of TestRuns: their own libraries, with the health checks of the examples."""
 
 from __future__ import annotations
 

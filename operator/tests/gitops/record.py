@@ -1,4 +1,4 @@
-"""Records a TestRun of every phase on the cluster: `python -m tests.gitops.record` in operator/. Needs an installed operator."""
+"""Records a TestRun of every phase on a cluster with an operator: in operator/, `python -m tests.gitops.record`."""
 
 from __future__ import annotations
 

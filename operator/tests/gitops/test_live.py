@@ -5,21 +5,22 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from tests.e2e.kubectl import ROOT, cluster, get, items, kubectl
-from tests.e2e.kubectl import eventually as eventually
+from tests.e2e.kubectl import ROOT, cluster, items, kubectl, kubectl_path
 
 from .judges import EXAMPLES, has_drifted, judge, reconcile, sync
 from .scenarios import FAILS, NO_IMAGE, PASSES, run_all, watching
 from .test_recorded import GOES_ON, HAS_NOT_PASSED, HAS_PASSED
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.e2e.kubectl import Tenant
 
 pytestmark = [pytest.mark.external, pytest.mark.e2e]
@@ -148,7 +149,7 @@ class TestArgoCD:
 class TestKubectl:
     @pytest.mark.parametrize("server_side", [False, True], ids=["client-side", "server-side"])
     @pytest.mark.parametrize("when", ["going", "over"])
-    def test_applying_the_same_again_is_a_no_op(self, server_side: bool, when: str, tenant: Tenant) -> None:
+    def test_applying_the_same_again_is_a_no_op(self, when: str, tenant: Tenant, *, server_side: bool) -> None:
         flags = ["--server-side"] if server_side else []
         text = yaml.safe_dump(manifest("same", services={"redis": {}}, suspend=when == "going"))
         tenant.tests("same", PASSES)
@@ -179,7 +180,7 @@ CHART = {"Chart.yaml": "apiVersion: v2\nname: orders\nversion: 1.0.0\n"}
 
 class TestHelm:
     @pytest.mark.parametrize(("source", "works"), [(PASSES, True), (FAILS, False)], ids=["passes", "fails"])
-    def test_wait_waits_for_the_verdict(self, source: str, works: bool, tmp_path: Path, tenant: Tenant) -> None:
+    def test_wait_waits_for_the_verdict(self, source: str, tmp_path: Path, tenant: Tenant, *, works: bool) -> None:
         """A TestRun that is part of a release."""
         templates = tmp_path / "templates"
         templates.mkdir()
@@ -199,22 +200,59 @@ class TestHelm:
             assert "deadline exceeded" not in done.stderr
 
 
-def test_the_gate_of_argo_rollouts_ends_as_the_run_does(tenant: Tenant) -> None:
-    """The Job of the AnalysisTemplate as Argo Rollouts creates it: arguments filled in."""
+IMAGE = 'image: "{{args.image}}"'
+
+
+def job_of(template: Object, name: str, image: str, tests: str = "") -> Object:
+    """The Job that Argo Rollouts creates, arguments filled in. With `tests` the suite is a ConfigMap."""
+    text = json.dumps(template["spec"]["metrics"][0]["provider"]["job"]["spec"])
+    if tests:
+        suite = json.dumps(IMAGE)[1:-1]
+        assert suite in text
+        text = text.replace(suite, f"testsFrom: {{configMapRef: {{name: {tests}}}}}")
+    text = text.replace("{{args.image}}", image)
+    text = text.replace("ghcr.io/seatrial/seatrial:0.1.0", "localhost/seatrial/seatrial:dev")
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": json.loads(text)}
+
+
+def test_the_job_of_argo_rollouts_ends_as_the_run_does(tenant: Tenant) -> None:
+    """With the rights of the example and no others, under Pod Security's level `restricted`."""
     template, *rights = example("argo-rollouts.yaml")
-    tenant.apply(*rights)
-    for item in rights:
-        assert get(item["kind"], item["metadata"]["name"], tenant.namespace) is not None
-    images = {"suite": ("localhost/seatrial/suite:dev", "Failed"), "tests": ("localhost/seatrial/not-there:1", "Failed")}
     kubectl("label", "namespace", tenant.namespace, "pod-security.kubernetes.io/enforce=restricted")
-    jobs = {}
-    for name, (image, _) in images.items():
-        spec = template["spec"]["metrics"][0]["provider"]["job"]["spec"]
-        text = json.dumps(spec).replace("{{args.image}}", image)
-        text = text.replace("ghcr.io/seatrial/seatrial:0.1.0", "localhost/seatrial/seatrial:dev")
-        jobs[name] = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": json.loads(text)}
-    tenant.apply(*jobs.values())
-    for name, (_, end) in images.items():
+    tenant.apply(*rights, config_map("good", PASSES), config_map("bad", FAILS))
+    nowhere = "localhost/seatrial/not-there:1"
+    jobs = {
+        "passes": (job_of(template, "passes", "", "good"), "Complete", "Passed 1/1"),
+        "fails": (job_of(template, "fails", "", "bad"), "Failed", "Failed 1/2"),
+        "no-image": (job_of(template, "no-image", nowhere), "Failed", nowhere),
+    }
+    tenant.apply(*(job for job, _, _ in jobs.values()))
+    for name, (_, end, said) in jobs.items():
         kubectl("wait", f"--for=condition={end}", f"job/{name}", "-n", tenant.namespace, "--timeout=120s")
-    runs = items("testruns", tenant.namespace)
-    assert len(runs) == 2
+        log = kubectl("logs", f"job/{name}", "-n", tenant.namespace)
+        assert said in log.splitlines()[-1], log
+    assert len(items("testruns", tenant.namespace)) == len(jobs)
+
+
+def script_of_the_docs() -> str:
+    """The gate of docs/gitops.md."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "gitops.md").read_text(), re.DOTALL)
+    return str(next(block for block in blocks if "test " in block))
+
+
+@pytest.mark.parametrize(("source", "code", "last"), [(PASSES, 0, "Passed: "), (FAILS, 1, "Failed: 1 of 2 ")])
+def test_the_script_of_the_docs_is_a_gate(source: str, code: int, last: str, tmp_path: Path, tenant: Tenant) -> None:
+    (tmp_path / "kubectl").symlink_to(kubectl_path())
+    environment = {
+        "KUBECONFIG": str(ROOT / ".cluster" / "kubeconfig"),
+        **os.environ,
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+    }
+    tenant.tests("orders", source)
+    tenant.run("orders")
+    script = script_of_the_docs().replace("kubectl ", f"kubectl -n {tenant.namespace} ")
+    done = subprocess.run(
+        ["bash", "-ec", script], capture_output=True, text=True, env=environment, check=False, timeout=120
+    )
+    assert done.returncode == code, done.stderr
+    assert done.stdout.splitlines()[-1].startswith(last), done.stdout
