@@ -89,7 +89,7 @@ def table() -> str:
 
 def _leaves(values: Any, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], Any]]:
     built = Values.model_json_schema(by_alias=True)
-    found = []
+    found: list[tuple[tuple[str, ...], Any]] = []
     for name, value in values.items():
         here = (*path, name)
         is_group = isinstance(value, dict) and here[0] not in OPEN_ENDED and _has_members(built, here)
