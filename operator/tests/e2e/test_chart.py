@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from hack.install.digests import by_digest
+
 from .chart import CHART, RELEASE, helm, upgrade
 from .ends import PASSED, End, expect
 from .kubectl import OPERATOR_NAMESPACE, ROOT, condition, eventually, get, items, kubectl
@@ -248,3 +250,23 @@ def test_the_operator_may_be_evicted(tenant: Tenant) -> None:
     kubectl("wait", "--for=delete", f"pod/{pod}", "-n", OPERATOR_NAMESPACE, "--timeout=60s")
     kubectl("rollout", "status", "deployment/seatrial", "-n", OPERATOR_NAMESPACE, "--timeout=60s")
     expect(tenant, "slow", End("Passed", "AllTestsPassed", passed="24/24"))
+
+
+def test_images_by_digest(tmp_path: Path, tenant: Tenant) -> None:
+    """No tag decides what runs: neither for the operator nor for what it starts."""
+    values = by_digest()
+    path = tmp_path / "digests.yaml"
+    path.write_text(yaml.safe_dump(values))
+    upgrade(CHART, "--values", str(path))
+    operator = items("pods", OPERATOR_NAMESPACE, "app.kubernetes.io/name=seatrial")[0]
+    assert operator["spec"]["containers"][0]["image"] == values["images"]["agent"]
+    tenant.tests("pinned", ONE)
+    tenant.run("pinned", services={"redis": {}}, retention={"onSuccess": "10m"})
+    run = expect(tenant, "pinned", PASSED)
+    images = {
+        container["image"]
+        for pod in items("pods", run["status"]["namespace"])
+        for container in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", ()))
+    }
+    assert images
+    assert [image for image in images if "@sha256:" not in image] == []
