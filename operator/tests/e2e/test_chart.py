@@ -37,7 +37,7 @@ def installation(operator: None) -> Iterator[None]:
     yield
     if not get("deployment", "seatrial", OPERATOR_NAMESPACE):
         kubectl("wait", "--for=delete", f"crd/{DEFINITION}", "--timeout=60s", check=False)
-    upgrade(CHART, "--take-ownership", "--reset-values")
+    upgrade(CHART, "--take-ownership", "--force-conflicts", "--reset-values")
 
 
 @pytest.fixture
