@@ -26,7 +26,7 @@ demo: $(VENV)/.installed ## Run an example on this machine, with real servers an
 	@$(BIN)/seatrial run examples/position-manager.yaml
 
 .PHONY: test
-test: lint type contract crd-check chart-check install ## Run every test, from lint to end to end on a real cluster
+test: lint type contract crd-check chart-check programs install ## Run every test, from lint to end to end on a real cluster
 	@# First what may run side by side; then what restarts the operator; then what brings operators and nodes of its own.
 	@rm -f $(TEST_LOG)
 	@$(PYTEST) -n 3 -m "not disruptive and not faults and not node" | tee -a $(TEST_LOG)
@@ -61,8 +61,17 @@ contract: $(VENV)/.installed ## Who may import whom
 unit: $(VENV)/.installed ## Tests that need no cluster
 	@$(PYTEST) -n 2 -m "not apiserver and not e2e and not faults and not external"
 
+.PHONY: programs
+programs: gitops-programs ## Build the programs of others that tests ask: Helm, Argo CD's and Flux's libraries, Syft (minutes, the first time)
+	@$(PYTHON) -m hack.supply program >/dev/null
+
+.PHONY: gitops-programs
+gitops-programs:
+	@$(PYTHON) -m hack.cluster path helm >/dev/null
+	@$(PYTHON) -m hack.gitops >/dev/null
+
 .PHONY: gitops
-gitops: $(VENV)/.installed ## What Argo CD, Flux and Helm make of TestRuns, by their own libraries (the first time builds them: minutes)
+gitops: gitops-programs $(VENV)/.installed ## What Argo CD, Flux and Helm make of TestRuns, by their own libraries
 	@$(PYTEST) -m "external and not e2e"
 
 .PHONY: crd

@@ -31,6 +31,11 @@ class SbomError(Exception):
     """A bill of materials could not be written."""
 
 
+def program() -> Path:
+    """Syft; it is built when it is missing, which takes minutes the first time."""
+    return build((SYFT,))["syft"]
+
+
 def archives(names: list[str]) -> list[Archive]:
     """The built images, by name or all. Raises SbomError for one that is not built."""
     settings = from_environment()
@@ -44,10 +49,9 @@ def archives(names: list[str]) -> list[Archive]:
 def describe(archive: Archive) -> Document:
     """The bill of materials of one image. Raises SbomError with what Syft says."""
     scheme = SCHEMES[from_environment().builder]
-    syft = build((SYFT,))["syft"]
     name, _, version = archive.reference.rpartition(":")
     command = [
-        *(str(syft), "scan", f"{scheme}:{archive.path}", "--quiet", "--output", "cyclonedx-json"),
+        *(str(program()), "scan", f"{scheme}:{archive.path}", "--quiet", "--output", "cyclonedx-json"),
         *("--source-name", name, "--source-version", version),
     ]
     # It would ask its makers for news, and registries for what it does not need.
