@@ -71,7 +71,7 @@ class TestFlux:
     def test_applying_it_again_changes_nothing(self, tenant: Tenant) -> None:
         manifests = [config_map("good", PASSES), manifest("good", services={"redis": {}})]
         reconcile(manifests, tenant.namespace)
-        before = tenant.get("good")["metadata"]
+        before = tenant.cleaned("good")["metadata"]
         said = reconcile(manifests, tenant.namespace)
         assert set(said["changes"].values()) == {"unchanged"}
         assert said["ready"]
