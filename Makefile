@@ -28,7 +28,7 @@ demo: $(VENV)/.installed ## Run an example on this machine, with real servers an
 	@$(BIN)/seatrial run examples/position-manager.yaml
 
 .PHONY: test
-test: lint type contract crd-check programs install ## Run every test, from lint to end to end on a real cluster
+test: lint type contract crd-check chart-check programs external-programs install ## Run every test, from lint to end to end on a real cluster
 	@# First what may run side by side; then what restarts the operator; then what brings operators and nodes of its own.
 	@rm -f $(TEST_LOG)
 	@$(PARALLEL) -m "not disruptive and not faults and not node" | tee -a $(TEST_LOG)
@@ -61,7 +61,11 @@ contract: $(VENV)/.installed ## Who may import whom
 
 .PHONY: unit
 unit: $(VENV)/.installed programs ## Tests that need no cluster
-	@$(PYTEST) -n 2 -m "not apiserver and not e2e and not faults"
+	@$(PYTEST) -n 2 -m "not apiserver and not e2e and not faults and not external"
+
+.PHONY: gitops
+gitops: external-programs ## What Argo CD, Flux and Helm make of TestRuns, by their own libraries
+	@$(PYTEST) -m "external and not e2e"
 
 .PHONY: crd
 crd: $(VENV)/.installed ## Generate the CRDs and the API reference from the models
@@ -72,6 +76,25 @@ crd: $(VENV)/.installed ## Generate the CRDs and the API reference from the mode
 crd-check: $(VENV)/.installed ## Fail when the generated files are not what the models say
 	@$(BIN)/python -m seatrial.api.crd --check charts/seatrial/files/crds
 	@$(BIN)/python -m seatrial.api.reference --check docs/api.md
+	@$(BIN)/python -m hack.chart --check
+
+.PHONY: chart
+chart: $(VENV)/.installed ## Generate the schema of the chart's values, the table in its README and install.yaml
+	@$(BIN)/python -m hack.chart --manifest
+
+.PHONY: chart-check
+chart-check: $(VENV)/.installed ## Fail when one of these is out of date; lint and render the chart with Helm 4
+	@$(BIN)/python -m hack.chart --check --manifest
+	@$(HELM) lint --strict --quiet charts/seatrial
+	@$(HELM) lint --strict --quiet charts/seatrial --values hack/install/values-local.yaml
+
+.PHONY: sbom
+sbom: $(VENV)/.installed ## Write a bill of materials (CycloneDX) for each built image into dist/sbom
+	@$(BIN)/python -m hack.supply sbom
+
+.PHONY: audit
+audit: $(VENV)/audit/bin/pip-audit ## Ask for known vulnerabilities of the locked packages; says so when nobody can be asked
+	@$(BIN)/python -m hack.supply audit $<
 
 .PHONY: golden
 golden: $(VENV)/.installed ## Write the golden manifests anew; read the diff
@@ -148,6 +171,17 @@ $(VENV)/.installed: requirements/dev.lock operator/pyproject.toml suites/kit/pyp
 .PHONY: programs
 programs: $(VENV)/.installed ## Install the programs that tests call (as root on Debian or Ubuntu), or say which are missing
 	@$(BIN)/python -m hack.programs
+
+.PHONY: external-programs
+external-programs: $(VENV)/.installed ## Build the programs of others that tests ask: Helm, Argo CD's and Flux's libraries, Syft (minutes, the first time)
+	@$(PYTHON) -m hack.cluster path helm >/dev/null
+	@$(PYTHON) -m hack.gitops >/dev/null
+	@$(PYTHON) -m hack.supply program >/dev/null
+
+$(VENV)/audit/bin/pip-audit: requirements/audit.lock | $(VENV)/.installed
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 .PHONY: lock
 lock: $(VENV)/.installed ## Write the hashed lock files anew

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from images import debian, influxd, java
+from images import debian, influxd, java, packages
 from images.debian import Pick
 
 SHELL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-_MODULES = ("images/debian.py", "images/rootfs.py")
+_MODULES = ("images/debian.py", "images/packages.py", "images/rootfs.py")
 
 # Fills the given folder; the second path is scratch space.
 Fill = Callable[[Path, Path], None]
@@ -40,6 +40,7 @@ def _from_debian(name: str, public: str, wanted: Pick, path: str = SHELL_PATH) -
         debian.unpack((*wanted.packages, "busybox"), root)
         debian.pick(root, wanted, target)
         debian.add_shell(root, target)
+        packages.note(root, target, also=("ca-certificates",) if wanted.authorities else ())
 
     return Base(name, public, fill, _MODULES, recipe=repr(wanted), environment={"PATH": path})
 
@@ -50,6 +51,7 @@ def _java(target: Path, scratch: Path) -> None:
     java.add_runtime(root)
     debian.pick(root, Pick(packages=(), keep=("opt/java/openjdk",)), target)
     debian.add_shell(root, target)
+    packages.note(root, target)
 
 
 _REDIS = Pick(packages=("redis-server",), keep=("usr/bin/redis-server", "usr/bin/redis-cli"))

@@ -46,6 +46,7 @@ def identity(users: Mapping[str, int]) -> dict[str, str]:
 def unpack(packages: tuple[str, ...], root: Path) -> None:
     """Unpack packages and all they depend on into root, with /bin, /lib and /sbin merged into /usr."""
     options = ["--quiet", "--variant=extract", f"--hook-dir={MERGE_USR}", f"--include={','.join(packages)}"]
+    options.append("--skip=cleanup/apt/cache")  # packages.py reads which file is from which of them
     run(["mmdebstrap", *options, SUITE, root], doing=f"unpack Debian {SUITE} packages ({', '.join(packages)})")
 
 

@@ -13,4 +13,5 @@ lock() {
 lock operator operator/pyproject.toml --no-emit-package pytest --no-emit-package pluggy --no-emit-package iniconfig
 lock suite requirements/suite.in
 lock position-manager suites/position-manager/pyproject.toml
+lock audit requirements/audit.in
 lock dev --group pyproject.toml:dev requirements/suite.in operator/pyproject.toml suites/position-manager/pyproject.toml

@@ -30,10 +30,11 @@ class GoModule:
     upstream: str  # the module whose version is stamped into the programs
     programs: dict[str, str]  # program -> Go package
     stamps: tuple[str, ...] = ()  # -X definitions with {version}, {major}, {minor}
+    folder: Path = SOURCES  # which holds the module, in a folder of its name
 
     @property
     def sources(self) -> Path:
-        return SOURCES / self.name
+        return self.folder / self.name
 
     def version(self) -> str:
         found = re.search(

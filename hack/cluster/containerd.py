@@ -34,6 +34,9 @@ def load(socket: Path, archives: Sequence[Path]) -> dict[str, bool]:
         result |= {image.reference: image in new for image in images}
         if new:
             _import(socket, archive)
+        for image in new:  # as after a pull: the image is known by its digest too
+            name = image.reference.rpartition(":")[0]
+            run(_ctr(socket, "images", "tag", "--force", image.reference, f"{name}@{image.digest}"))
     return result
 
 

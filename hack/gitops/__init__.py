@@ -1,0 +1,1 @@
+"""Programs that judge TestRuns with the libraries of Argo CD and Flux themselves."""
