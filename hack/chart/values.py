@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from seatrial.settings import CatalogueEntry, Images, Settings
+from seatrial.settings import CatalogueEntry, Egress, Images, Settings
 
 Text = Annotated[str, Field(min_length=1)]
 Reference = Annotated[str, Field(pattern=r"^[a-z0-9][^\s@]*(@sha256:[0-9a-f]{64})?$")]
 """An image, by tag or by digest."""
+Network = Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$")]
 Labels = dict[str, str]
 Object = dict[str, Any]
 
@@ -33,6 +34,14 @@ class CatalogueValues(CatalogueEntry):
 
     # Null takes a version away that the chart's own values have.
     versions: dict[str, Reference | None]  # type: ignore[assignment]
+
+
+class EgressValues(Egress):
+    """Addresses that runs may reach."""
+
+    # Helm knows no format of networks.
+    cidr: Network  # type: ignore[assignment]
+    excluded: Annotated[tuple[Network, ...], Field(alias="except")] = ()  # type: ignore[assignment]
 
 
 class Resources(_Values):
@@ -93,6 +102,7 @@ class Values(Settings):
 
     images: ImageValues
     catalogue: dict[str, CatalogueValues | None]  # type: ignore[assignment]
+    egress: tuple[EgressValues, ...]  # type: ignore[assignment]
     resources: Resources
     image_pull_secrets: list[Labels]
     node_selector: Labels
@@ -108,5 +118,9 @@ class Values(Settings):
     uninstall: Uninstall
 
 
-OPERATOR_SETTINGS = tuple(field.alias or name for name, field in Settings.model_fields.items())
+SET_BY_CHART = ("account",)
+"""Settings of the operator that follow from where it is installed."""
+OPERATOR_SETTINGS = tuple(
+    field.alias or name for name, field in Settings.model_fields.items() if name not in SET_BY_CHART
+)
 """Values that the chart hands to the operator as they are."""

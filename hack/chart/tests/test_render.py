@@ -21,7 +21,14 @@ Object = dict[str, Any]
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 LOCAL = str(ROOT / "hack" / "install" / "values-local.yaml")
-CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Namespace"}
+CLUSTER_WIDE = {
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "Namespace",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+}
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +68,12 @@ def test_lint(values: list[str], helm: Path) -> None:
         ("uninstall.timeoutSeconds=0", "/uninstall/timeoutSeconds"),
         ("serviceMonitor.interval=soon", "/serviceMonitor/interval"),
         ("quota.pods=lots", "/quota/pods"),
+        ("maxActiveRunsPerNamespace=0", "/maxActiveRunsPerNamespace"),
+        ("egress[0].cidr=10.0.0.0/8", "missing property ports"),
+        ("egress[0].cidr=10.0.0.1,egress[0].ports[0].port=443", "/egress/0/cidr"),
+        ("egress[0].cidr=10.0.0.0/8,egress[0].ports[0].port=0", "/egress/0/ports/0/port"),
+        ("networkPolicies.required=maybe", "/networkPolicies/required"),
+        ("account=kube-system:default", "account"),
         ("replicas=2", "replicas"),
     ],
 )

@@ -76,8 +76,7 @@ def _in_the_cluster(tenant: Tenant) -> list[str]:
     endpoint, port = slices[0]["endpoints"][0]["addresses"][0], slices[0]["ports"][0]["port"]
     node = next(i["address"] for i in items("nodes")[0]["status"]["addresses"] if i["type"] == "InternalIP")
     return [
-        f"tcp:{operator}:8080",  # the operator's health
-        f"tcp:{operator}:9090",  # and its metrics
+        f"tcp:{operator}:9090",  # the operator's metrics, which tenants may read
         f"tcp:{api}:443",
         f"tcp:{endpoint}:{port}",  # the API server without the Service
         f"tcp:{node}:10250",  # the kubelet
@@ -86,11 +85,12 @@ def _in_the_cluster(tenant: Tenant) -> list[str]:
     ]
 
 
-def _in_another_run(scene: Scene) -> list[str]:
+def _closed_to_all(scene: Scene) -> list[str]:
     space = scene.names["their_space"]
     redis = address_of(space, "seatrial.dev/name=redis")
     gate = address_of(space, "seatrial.dev/component=environment")
-    return [f"tcp:{redis}:6379", f"tcp:{gate}:8377"]
+    operator = address_of(OPERATOR_NAMESPACE, "app.kubernetes.io/name=seatrial")
+    return [f"tcp:{redis}:6379", f"tcp:{gate}:8377", f"tcp:{operator}:8080"]
 
 
 OUTSIDE = [
@@ -127,7 +127,7 @@ class Outside:
 
 
 def look_inside(scene: Scene, tenant: Tenant) -> Inside:
-    targets, others = _in_the_cluster(tenant), _in_another_run(scene)
+    targets, others = _in_the_cluster(tenant), _closed_to_all(scene)
     dns = kubectl("get", "service", "kube-dns", "-n", "kube-system", "-o", "jsonpath={.spec.clusterIP}")
     allowed = ["tcp:redis:6379", "tcp:environment:8377", f"tcp:{dns}:53"]
     reached = from_a_pod(tenant, [*targets, *others])
