@@ -55,27 +55,35 @@ class Actor:
 
     def send(self, method: str, path: str, body: Object | None = None, *, content: str = JSON, **query: str) -> Answer:
         """One request, as it is: no client of ours or of kubectl's stands between."""
+        status, said = self._request(method, f"{path}?{urlencode(query)}" if query else path, body, content)
+        try:
+            parsed = json.loads(said)
+        except ValueError:
+            parsed = {"message": said.decode(errors="replace")[:500]}
+        return Answer(status, parsed)
+
+    def text(self, path: str) -> str:
+        """An answer that is no JSON: a log."""
+        status, said = self._request("GET", path, None, JSON)
+        assert status == 200, f"{path}: {status} {said[:500]!r}"
+        return said.decode(errors="replace")
+
+    def _request(self, method: str, path: str, body: Object | None, content: str) -> tuple[int, bytes]:
         server, _ = _cluster()
         where = urlsplit(server)
         context = _context(as_administrator=not self.token)
         connection = HTTPSConnection(str(where.hostname), where.port, context=context, timeout=SECONDS)
-        whole = f"{path}?{urlencode(query)}" if query else path
         try:
-            connection.putrequest(method, whole)
+            connection.putrequest(method, path)
             for key, value in self._headers(content):
                 connection.putheader(key, value)
             text = json.dumps(body).encode() if body is not None else b""
             connection.putheader("Content-Length", str(len(text)))
             connection.endheaders(text)
             answer = connection.getresponse()
-            said = answer.read()
+            return answer.status, answer.read()
         finally:
             connection.close()
-        try:
-            parsed = json.loads(said)
-        except ValueError:
-            parsed = {"message": said.decode(errors="replace")[:500]}
-        return Answer(answer.status, parsed)
 
     def _headers(self, content: str) -> list[tuple[str, str]]:
         who = [("Impersonate-User", self.name), *(("Impersonate-Group", group) for group in self.groups)]

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.kubectl import OPERATOR_NAMESPACE, ROOT, items, kubectl
+from tests.e2e.kubectl import OPERATOR_NAMESPACE, ROOT, get
+
+from .actors import ADMINISTRATOR, listed
+from .dialling import agent_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,12 +60,7 @@ application. Whoever may read that log is told nothing that the program was not 
 
 
 def test_credentials_are_nowhere_but_in_their_secret(tenant: Tenant) -> None:
-    image = next(
-        container["image"]
-        for container in json.loads(kubectl("get", "deployment", "seatrial", "-n", OPERATOR_NAMESPACE, "-o", "json"))[
-            "spec"
-        ]["template"]["spec"]["containers"]
-    )
+    image = agent_image()
     tenant.tests("leaking", LEAKING)
     junit = {"name": "xml", "image": image, "runAsUser": 65532, "command": ["python", "-c", XML],
              "junit": {"path": "/results/junit.xml"}}  # fmt: skip
@@ -83,17 +81,7 @@ def test_credentials_are_nowhere_but_in_their_secret(tenant: Tenant) -> None:
     assert len(credentials) >= 6, credentials
     pieces = re.compile("|".join(piece for value in credentials for piece in (value[:28], value[-26:])))
     # The pattern finds what it is to find.
-    assert pieces.search(
-        kubectl(
-            "get",
-            "secret",
-            "connection",
-            "-n",
-            spaces[0],
-            "-o",
-            "go-template={{range .data}}{{. | base64decode}} {{end}}",
-        )
-    )
+    assert pieces.search(json.dumps(_connection(spaces[0])))
     searched = 0
     for where, text in (*_objects(spaces), *_logs(spaces), *_files()):
         searched += len(text)
@@ -102,40 +90,60 @@ def test_credentials_are_nowhere_but_in_their_secret(tenant: Tenant) -> None:
     assert searched > 100_000
 
 
+def _connection(space: str) -> dict[str, str]:
+    """What a run's services and suites are told."""
+    secret = get("secret", "connection", space)
+    assert secret is not None, f"namespace {space} has no connection"
+    return {name: base64.b64decode(value).decode() for name, value in secret["data"].items()}
+
+
 def _credentials(space: str) -> set[str]:
     """What was drawn for a run."""
-    data = json.loads(kubectl("get", "secret", "connection", "-n", space, "-o", "json"))["data"]
-    return {
-        found for value in data.values() for found in re.findall(r"strl[0-9a-f]{48}", base64.b64decode(value).decode())
-    }
+    return {found for value in _connection(space).values() for found in re.findall(r"strl[0-9a-f]{48}", value)}
 
 
 def _objects(spaces: list[str]) -> Iterator[tuple[str, str]]:
     """Everything that the API server holds, but for the Secrets that credentials are for. Secrets are decoded."""
-    for kind in kubectl("api-resources", "--verbs=list", "-o", "name").split():
-        for item in items(kind):
+    for path in _collections():
+        for item in listed(path):
             metadata = item["metadata"]
-            where = f"{kind} {metadata.get('namespace', '')}/{metadata['name']}"
-            if kind == "secrets" and metadata["name"] == "connection" and metadata["namespace"] in spaces:
+            where = f"{path} {metadata.get('namespace', '')}/{metadata['name']}"
+            is_secret = path == "/api/v1/secrets"
+            if is_secret and metadata["name"] == "connection" and metadata["namespace"] in spaces:
                 continue
-            if kind == "secrets":
+            if is_secret:
                 item["data"] = {
                     k: base64.b64decode(v).decode(errors="replace") for k, v in item.get("data", {}).items()
                 }
             yield where, json.dumps(item)
 
 
+def _collections() -> list[str]:
+    """The path of everything that can be listed."""
+    groups = ADMINISTRATOR.send("GET", "/apis").body["groups"]
+    versions = ["/api/v1", *(f"/apis/{group['preferredVersion']['groupVersion']}" for group in groups)]
+    found = [
+        f"{version}/{resource['name']}"
+        for version in versions
+        for resource in ADMINISTRATOR.send("GET", version).body["resources"]
+        if "list" in resource["verbs"]
+    ]
+    assert {"/api/v1/secrets", "/api/v1/pods", "/apis/seatrial.dev/v1alpha1/testruns"} <= set(found)
+    return found
+
+
 def _logs(spaces: list[str]) -> Iterator[tuple[str, str]]:
     """The log of every container of the runs, of the operator and of the cluster's own pods."""
     for space in (*spaces, OPERATOR_NAMESPACE, "kube-system"):
-        for pod in items("pods", space):
+        for pod in listed(f"/api/v1/namespaces/{space}/pods"):
             labels, name = pod["metadata"].get("labels", {}), pod["metadata"]["name"]
             component = labels.get("seatrial.dev/component", "")
             for container in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", ())):
                 is_pytest = labels.get("seatrial.dev/name") == "it"
                 if (component, container["name"]) in OWN_VOICE and not is_pytest:
                     continue
-                text = kubectl("logs", name, "-c", container["name"], "-n", space)
+                path = f"/api/v1/namespaces/{space}/pods/{name}/log?container={container['name']}"
+                text = ADMINISTRATOR.text(path)
                 yield f"the log of {space}/{name}, container {container['name']}", text
                 yield f"the records of {space}/{name}", "".join(map(_unpacked, text.splitlines()))
 
