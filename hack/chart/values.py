@@ -102,7 +102,7 @@ class Values(Settings):
 
     images: ImageValues
     catalogue: dict[str, CatalogueValues | None]  # type: ignore[assignment]
-    egress: tuple[EgressValues, ...]  # type: ignore[assignment]
+    egress: tuple[EgressValues, ...]
     resources: Resources
     image_pull_secrets: list[Labels]
     node_selector: Labels
