@@ -14,8 +14,6 @@ NAMESPACE ?= seatrial-system
 SOURCES := operator suites hack images bench
 TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/position-manager/position_manager hack images bench
 PYTEST := $(BIN)/pytest -q
-# Tests that share runs, which take seconds to start, are a group: one process runs all of it.
-PARALLEL := $(PYTEST) -n 3 --dist loadgroup
 TEST_LOG := .cluster/tests.log
 OR_NODE := $(if $(filter kind,$(CLUSTER)),, or node)
 KUBECTL = $$($(PYTHON) -m hack.cluster path kubectl)
@@ -31,7 +29,7 @@ demo: $(VENV)/.installed ## Run an example on this machine, with real servers an
 test: lint type contract crd-check chart-check programs external-programs install ## Run every test, from lint to end to end on a real cluster
 	@# First what may run side by side; then what restarts the operator; then what brings operators and nodes of its own.
 	@rm -f $(TEST_LOG)
-	@$(PARALLEL) -m "not disruptive and not faults and not node" | tee -a $(TEST_LOG)
+	@$(PYTEST) -n 3 -m "not disruptive and not faults and not node" | tee -a $(TEST_LOG)
 	@$(PYTEST) -m "disruptive$(OR_NODE)" | tee -a $(TEST_LOG)
 	@$(PYTEST) -m faults | tee -a $(TEST_LOG)
 	@grep -E '^[0-9]+ passed' $(TEST_LOG)
@@ -109,7 +107,7 @@ demo-cluster: cluster images install $(VENV)/.installed ## Boot a cluster, insta
 
 .PHONY: e2e
 e2e: install ## Every example, and everything that can go wrong with a run
-	@$(PARALLEL) -m "e2e and not disruptive"
+	@$(PYTEST) -n 3 -m "e2e and not disruptive"
 	@$(PYTEST) -m "e2e and disruptive"
 
 .PHONY: e2e-security

@@ -228,7 +228,7 @@ def test_the_job_of_argo_rollouts_ends_as_the_run_does(tenant: Tenant) -> None:
     }
     tenant.apply(*(job for job, _, _ in jobs.values()))
     for name, (_, end, said) in jobs.items():
-        kubectl("wait", f"--for=condition={end}", f"job/{name}", "-n", tenant.namespace, "--timeout=120s")
+        kubectl("wait", f"--for=condition={end}", f"job/{name}", "-n", tenant.namespace, "--timeout=120s", seconds=150)
         log = kubectl("logs", f"job/{name}", "-n", tenant.namespace)
         assert said in log.splitlines()[-1], log
     assert len(items("testruns", tenant.namespace)) == len(jobs)
@@ -240,7 +240,7 @@ def script_of_the_docs() -> str:
     return str(next(block for block in blocks if "test " in block))
 
 
-@pytest.mark.parametrize(("source", "code", "last"), [(PASSES, 0, "Passed: "), (FAILS, 1, "Failed: 1 of 2 ")])
+@pytest.mark.parametrize(("source", "code", "last"), [(PASSES, 0, "Passed: "), (FAILS, 1, "Failed: suite it: 1 of 2 ")])
 def test_the_script_of_the_docs_is_a_gate(source: str, code: int, last: str, tmp_path: Path, tenant: Tenant) -> None:
     (tmp_path / "kubectl").symlink_to(kubectl_path())
     environment = {

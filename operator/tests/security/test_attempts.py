@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .actors import Answer
     from .scene import Scene
 
-pytestmark = [pytest.mark.e2e, pytest.mark.security, pytest.mark.xdist_group("security")]
+pytestmark = [pytest.mark.e2e, pytest.mark.security]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.kubectl import Tenant
 
-pytestmark = [pytest.mark.e2e, pytest.mark.security, pytest.mark.xdist_group("security")]
+pytestmark = [pytest.mark.e2e, pytest.mark.security]
 
 LEAKING = """\
 import os, sys, pytest

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .inside import Inside, Outside
     from .scene import Scene
 
-pytestmark = [pytest.mark.e2e, pytest.mark.security, pytest.mark.xdist_group("security")]
+pytestmark = [pytest.mark.e2e, pytest.mark.security]
 
 
 def test_nothing_in_the_cluster_but_its_own_run_and_dns(inside: Inside) -> None:

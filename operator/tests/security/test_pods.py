@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .inside import Inside, Outside
     from .scene import Scene
 
-pytestmark = [pytest.mark.e2e, pytest.mark.security, pytest.mark.xdist_group("security")]
+pytestmark = [pytest.mark.e2e, pytest.mark.security]
 
 
 def test_from_inside(inside: Inside) -> None:
