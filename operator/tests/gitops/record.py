@@ -13,6 +13,8 @@ from .test_recorded import EXPECTED, RECORDED
 
 Object = dict[str, Any]
 
+MANY = "import pytest\n@pytest.mark.parametrize('n', range(5000))\ndef test_one(n): print(n)\n"
+"""Tests whose results are still being read when the suite has stopped."""
 SLOTS = 4
 """Active runs of an operator with the chart's default values."""
 
@@ -36,6 +38,11 @@ def main() -> None:
         for number in range(SLOTS + 1):
             tenant.patch(f"hangs-{number}", cancel=True)
             tenant.finished(f"hangs-{number}")
+        tenant.tests("many", MANY)
+        for name in ("many", "many-more", "most"):
+            tenant.run(name, suites=[{"name": "it", "testsFrom": {"configMapRef": {"name": "many"}}}])
+        for name in ("many", "many-more", "most"):
+            tenant.finished(name)
         scale(0)
         try:
             tenant.run("unseen", services=SERVICES, suites=suites)
