@@ -6,15 +6,15 @@ import json
 from typing import Any
 
 from tests.e2e.conftest import a_tenant
-from tests.e2e.kubectl import OPERATOR_NAMESPACE, eventually, kubectl
+from tests.e2e.kubectl import OPERATOR_NAMESPACE, eventually, items, kubectl
 
 from .scenarios import HANGS, SERVICES, Watch, run_all, watching
 from .test_recorded import EXPECTED, RECORDED
 
 Object = dict[str, Any]
 
-MANY = "import pytest\n@pytest.mark.parametrize('n', range(5000))\ndef test_one(n): print(n)\n"
-"""Tests whose results are still being read when the suite has stopped."""
+SLOW = "import time\ndef test_one(): time.sleep(8)\n"
+"""It stops while the operator is away: the next one finds a suite that has stopped, and results that it has to read."""
 SLOTS = 4
 """Active runs of an operator with the chart's default values."""
 
@@ -38,17 +38,18 @@ def main() -> None:
         for number in range(SLOTS + 1):
             tenant.patch(f"hangs-{number}", cancel=True)
             tenant.finished(f"hangs-{number}")
-        tenant.tests("many", MANY)
-        for name in ("many", "many-more", "most"):
-            tenant.run(name, suites=[{"name": "it", "testsFrom": {"configMapRef": {"name": "many"}}}])
-        for name in ("many", "many-more", "most"):
-            tenant.finished(name)
+        tenant.tests("late", SLOW)
+        tenant.run("late")
+        tenant.in_phase("late", "Running")
         scale(0)
         try:
             tenant.run("unseen", services=SERVICES, suites=suites)
             eventually("it is there", lambda: watch.states("unseen"))
+            space = tenant.get("late")["status"]["namespace"]
+            eventually("its suite has stopped", lambda: items("jobs", space)[0]["status"].get("succeeded"))
         finally:
             scale(1)
+        tenant.finished("late")
         keep(watch)
 
 
