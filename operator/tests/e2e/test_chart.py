@@ -192,6 +192,17 @@ def local(text: str) -> str:
     return yaml.safe_dump_all(documents)
 
 
+def generations(text: str) -> dict[str, str]:
+    """How often each object of a manifest was changed, by whoever it was; of what has a status, its spec alone."""
+    found = json.loads(kubectl("get", "-f", "-", "-o", "json", stdin=text))["items"]
+    return {
+        f"{item['kind']}/{item['metadata']['name']}": str(
+            item["metadata"].get("generation") or item["metadata"]["resourceVersion"]
+        )
+        for item in found
+    }
+
+
 @pytest.mark.parametrize("flags", [[], ["--server-side"]], ids=["client-side", "server-side"])
 def test_installed_without_helm(flags: list[str], tenant: Tenant) -> None:
     """`kubectl apply -f install.yaml`, again and again."""
@@ -200,9 +211,10 @@ def test_installed_without_helm(flags: list[str], tenant: Tenant) -> None:
     force = ["--force-conflicts"] if flags else []
     kubectl("apply", *flags, *force, "-f", "-", stdin=text)
     kubectl("rollout", "status", "deployment/seatrial", "-n", OPERATOR_NAMESPACE, "--timeout=90s")
-    said = kubectl("apply", *flags, *force, "-f", "-", stdin=text)
-    changed = [line for line in said.splitlines() if not line.endswith(("unchanged", "serverside-applied"))]
-    assert changed == []
+    before = generations(text)
+    kubectl("apply", *flags, *force, "-f", "-", stdin=text)
+    # Not what kubectl says: it calls objects configured whose defaults a patch would take away and the server puts back.
+    assert generations(text) == before
     tenant.tests("plain", ONE)
     tenant.run("plain", services={"redis": {}})
     expect(tenant, "plain", PASSED)
