@@ -213,7 +213,7 @@ def test_installed_without_helm(flags: list[str], tenant: Tenant) -> None:
     kubectl("rollout", "status", "deployment/seatrial", "-n", OPERATOR_NAMESPACE, "--timeout=90s")
     before = generations(text)
     kubectl("apply", *flags, *force, "-f", "-", stdin=text)
-    # Not what kubectl says: it calls objects configured whose defaults a patch would take away and the server puts back.
+    # Not what kubectl says: it calls objects configured whose defaults its patch drops and the server puts back.
     assert generations(text) == before
     tenant.tests("plain", ONE)
     tenant.run("plain", services={"redis": {}})
