@@ -12,7 +12,7 @@ export KUBECONFIG CLUSTER
 
 NAMESPACE ?= seatrial-system
 SOURCES := operator suites hack images bench
-TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/position-manager/position_manager hack images bench
+TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/kit/seatrial_kit suites/position-manager/position_manager hack images bench
 PYTEST := $(BIN)/pytest -q
 TEST_LOG := .cluster/tests.log
 OR_NODE := $(if $(filter kind,$(CLUSTER)),, or node)
