@@ -32,6 +32,11 @@ def _fits(wanted: object, seen: object) -> bool:
     return wanted == seen
 
 
+def on_topic(topic: str | None, pattern: Pattern | None) -> Pattern | None:
+    """The same pattern, for the events of one topic."""
+    return pattern if topic is None else lambda event: event.topic == topic and matches(pattern, event)
+
+
 def describe(pattern: Pattern | None) -> str:
     """A pattern for people."""
     if pattern is None:

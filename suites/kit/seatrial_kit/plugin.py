@@ -35,7 +35,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+QUIET = ("kafka.protocol.schemas.load_json", "importlib.resources._legacy")
+"""Where kafka-python reads its schemas by functions that newer Pythons deprecate: no suite's fault."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    for module in QUIET:
+        config.addinivalue_line("filterwarnings", f"ignore:(read|open)_text is deprecated:DeprecationWarning:{module}")
     for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
 

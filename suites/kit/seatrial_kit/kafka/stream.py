@@ -11,7 +11,7 @@ from seatrial_kit.kafka.clients import BOOTSTRAP_MS
 from seatrial_kit.kafka.config import KafkaTestConfig
 from seatrial_kit.kafka.lag import assert_consumer_lag_zero
 from seatrial_kit.kafka.stream_log import StreamLog
-from seatrial_kit.matching import Pattern, assert_causation_complete, assert_exactly
+from seatrial_kit.matching import Pattern, assert_causation_complete, assert_exactly, describe, on_topic
 from seatrial_kit.waiting import deadline_seconds
 
 if TYPE_CHECKING:
@@ -89,40 +89,55 @@ class KafkaStream(StreamLog):
         deadline = time.monotonic() + seconds
         while behind := [str(tp) for tp, end in ends.items() if (self._consumer.position(tp) or 0) < end]:
             if time.monotonic() >= deadline:
-                raise self.waited(seconds, f"the end of {', '.join(behind)}", None)
+                raise self.waited(seconds, f"the end of {', '.join(behind)}")
             self.poll()
 
     def next(
-        self, pattern: Pattern | None = None, awaited: str | None = None, *, seconds: float | None = None
+        self,
+        pattern: Pattern | None = None,
+        awaited: str | None = None,
+        *,
+        topic: str | None = None,
+        seconds: float | None = None,
     ) -> Event:
         """The first event that fits and that no earlier call has returned, or AssertionError with the stream."""
         __tracebackhide__ = True
         limit = deadline_seconds() if seconds is None else seconds
         deadline = time.monotonic() + limit
-        while (event := self.take(pattern)) is None:
+        while (event := self.take(on_topic(topic, pattern))) is None:
             if time.monotonic() >= deadline:
-                raise self.waited(limit, awaited, pattern)
+                raise self.waited(limit, awaited or describe(pattern), topic)
             self.poll()
         return event
 
-    def exactly(self, expected: Mapping[str | None, Sequence[Pattern]], *, where: Pattern | None = None) -> list[Event]:
-        """For each key exactly these events, in this order, and nothing else. Waits until as many have come."""
+    def exactly(
+        self,
+        expected: Mapping[str | None, Sequence[Pattern]],
+        *,
+        topic: str | None = None,
+        where: Pattern | None = None,
+    ) -> list[Event]:
+        """For each key exactly these events, in this order, and nothing else. Waits until as many have come.
+
+        Kafka has an order within a topic only, so name one when the stream reads several.
+        """
         __tracebackhide__ = True
+        selected = on_topic(topic, where)
         wanted = sum(len(patterns) for patterns in expected.values())
         deadline = time.monotonic() + deadline_seconds()
-        while len(self.matching(where)) < wanted and time.monotonic() < deadline:
+        while len(self.matching(selected)) < wanted and time.monotonic() < deadline:
             self.poll()
         self.settle()
-        events = self.matching(where)
+        events = self.matching(selected)
         assert_exactly(events, expected)
         self.take_all(events)
         return events
 
-    def no_further(self, pattern: Pattern | None = None) -> None:
-        """No event that fits but those that were taken."""
+    def no_further(self, pattern: Pattern | None = None, *, topic: str | None = None) -> None:
+        """No event that fits but those that `next` and `exactly` have returned."""
         __tracebackhide__ = True
         self.settle()
-        self.assert_no_further(pattern)
+        self.assert_no_further(on_topic(topic, pattern))
 
     def dead_letters_empty(self, *topics: str, where: Pattern | None = None) -> None:
         """Nothing on the topics for dead letters, which must be among those that are read."""

@@ -6,7 +6,7 @@ import heapq
 from typing import TYPE_CHECKING, Any
 
 from seatrial_kit.events import event_of, show
-from seatrial_kit.matching import Pattern, assert_none, describe, matches
+from seatrial_kit.matching import Pattern, assert_none, matches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,10 +70,11 @@ class StreamLog:
         found = [event for event in self.matching(pattern) if event.topic in topics]
         assert_none(found, what, self._events)
 
-    def waited(self, seconds: float, awaited: str | None, pattern: Pattern | None) -> AssertionError:
+    def waited(self, seconds: float, awaited: str, topic: str | None = None) -> AssertionError:
         """What is raised when the time is over."""
-        what = awaited or describe(pattern)
-        return AssertionError(f"waited {seconds:g} s for {what} on {', '.join(self.topics)}\n{show(self._events)}")
+        return AssertionError(
+            f"waited {seconds:g} s for {awaited} on {topic or ', '.join(self.topics)}\n{show(self._events)}"
+        )
 
     @staticmethod
     def _identity(event: Event) -> tuple[str, int, int]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from redis.asyncio import Redis
 
 from seatrial_kit.services import DependencyContainer, RealServiceFactory, RealTestConfig
 from seatrial_kit.services.base import ProductionReadyTestBase
@@ -149,18 +150,17 @@ async def test_a_cache_is_empty_and_its_own(real_cache_manager: CacheManager, re
 async def test_a_database_with_somebodys_data_is_left_alone(
     real_cache_manager: CacheManager, real_test_config: RealTestConfig
 ) -> None:
-    """As if the claim had never been made: the data are somebody's."""
-    own = real_cache_manager
-    async with own_database(real_test_config) as lobby:
-        await own.set("precious", 1)
-        await lobby.client.select(0)
-        claim = await lobby.client.get(f"{CLAIM}{own.database}")
-        await lobby.client.delete(f"{CLAIM}{own.database}")
+    """Without its claim the data are somebody's."""
+    own, key = real_cache_manager, f"{CLAIM}{real_cache_manager.database}"
+    await own.set("precious", 1)
+    async with Redis.from_url(f"{own.url.rpartition('/')[0]}/0") as lobby:
+        claim = await lobby.get(key)
+        assert claim
+        await lobby.delete(key)
         async with own_database(real_test_config) as another:
             assert another.database != own.database
         assert await own.get("precious") == 1
-        await lobby.client.set(f"{CLAIM}{own.database}", claim)
-        await lobby.client.select(lobby.database)
+        await lobby.set(key, claim)
 
 
 class Ledger:
