@@ -81,5 +81,5 @@ def _spoil(answers: list[tuple[str, Outgoing]], bug: Bug) -> list[tuple[str, Out
             outgoing.value["causation_id"] = None
         if bug is Bug.FORGIVING and "violations" in outgoing.value:
             kept = [entry for entry in outgoing.value["violations"] if not entry["rule"].startswith("node-")]
-            outgoing.value |= {"violations": kept, "quality_score": 1.0, "is_valid": True}
+            outgoing.value.update({"violations": kept, "quality_score": 1.0, "is_valid": True})
     return answers

@@ -66,7 +66,7 @@ class TestPatterns:
     async def test_patterns_with_their_lines(self, asking: Asking) -> None:
         found = await asking.ask("pattern", {"code_content": PATTERNS})
         assert [(pattern.pattern, pattern.confidence, pattern.lines) for pattern in found.patterns] == [
-            ("context-manager", 1.0, [12]),
+            ("context-manager", 1.0, [13]),
             ("factory", 0.9, [5]),
             ("observer", 0.9, [8]),
             ("retry", 0.8, [17]),
@@ -138,7 +138,7 @@ class TestDeadLetters:
             ('{{"correlation_id": "{}"', "Invalid JSON"),
             ('["{}"]', "Input should be an object"),
             ('{{"payload": {{}}, "note": "{}"}}', "correlation_id: Field required"),
-            ('{{"correlation_id": "{}", "payload": "code"}}', "payload: Input should be a valid dictionary"),
+            ('{{"correlation_id": "{}", "payload": "code"}}', "payload: Input should be an object"),
             ('{{"correlation_id": "{}"}}', "payload: Field required"),
             ('{{"correlation_id": "{}", "payload": {{}}, "event_type": "codegen.request.mixin"}}', "event_type is"),
         ],

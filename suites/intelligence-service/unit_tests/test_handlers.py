@@ -25,10 +25,10 @@ CODE = st.sampled_from(
         "x = 1 if a else 2",
     ]
 )
-JSON = st.recursive(st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(), st.lists)
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=10), st.lists, max_leaves=3)
 PAYLOADS = st.dictionaries(
     st.sampled_from(["code", "code_content", "node_type", "limit", "min_confidence", "requirements", "other"]),
-    CODE | JSON | st.integers() | st.sampled_from(["effect", "compute"]) | st.lists(CODE),
+    CODE | JSON | st.floats() | st.sampled_from(["effect", "compute"]) | st.lists(CODE, max_size=2),
 )
 
 

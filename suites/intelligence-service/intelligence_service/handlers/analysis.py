@@ -22,17 +22,17 @@ def handle(payload: Mapping[str, Any]) -> dict[str, Any]:
         tree = parse(code)
     except SyntaxError as error:
         raise PayloadError(f"payload.code_content cannot be parsed: line {error.lineno}: {error.msg}") from None
-    found = [
-        {"name": function.name, "line": function.lineno, "complexity": complexity(function)}
-        for function in sorted(functions(tree), key=lambda function: function.lineno)
-    ]
-    highest = max((entry["complexity"] for entry in found), default=0)
+    found = [(function.name, function.lineno, complexity(function)) for function in functions(tree)]
+    highest = max((points for _, _, points in found), default=0)
     lines = [line for line in code.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     return {
         "quality_score": round(max(0.0, 1 - max(0, highest - SIMPLE) / 20), 2),
         "lines_of_code": len(lines),
         "classes": sum(isinstance(node, ast.ClassDef) for node in ast.walk(tree)),
-        "functions": found,
+        "functions": [
+            {"name": name, "line": line, "complexity": points}
+            for name, line, points in sorted(found, key=lambda entry: entry[1])
+        ],
         "max_complexity": highest,
         "imports": sorted(_imports(tree)),
     }

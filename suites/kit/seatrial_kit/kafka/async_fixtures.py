@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 @pytest_asyncio.fixture
-async def async_kafka_admin_client(kafka_available: type[KafkaTestConfig]) -> AsyncIterator[Any]:
+async def async_kafka_admin_client(kafka_of_test: type[KafkaTestConfig]) -> AsyncIterator[Any]:
     """An AIOKafkaAdminClient that has started."""
-    admin = client("aiokafka.admin", "kafka").AIOKafkaAdminClient(bootstrap_servers=kafka_available.BOOTSTRAP_SERVERS)
+    admin = client("aiokafka.admin", "kafka").AIOKafkaAdminClient(bootstrap_servers=kafka_of_test.BOOTSTRAP_SERVERS)
     await admin.start()
     try:
         yield admin
@@ -29,10 +29,10 @@ async def async_kafka_admin_client(kafka_available: type[KafkaTestConfig]) -> As
 
 
 @pytest_asyncio.fixture
-async def async_kafka_producer(kafka_available: type[KafkaTestConfig]) -> AsyncIterator[Any]:
+async def async_kafka_producer(kafka_of_test: type[KafkaTestConfig]) -> AsyncIterator[Any]:
     """An AIOKafkaProducer that writes JSON, acknowledged by all replicas, each record once and in order."""
     producer = client("aiokafka", "kafka").AIOKafkaProducer(
-        bootstrap_servers=kafka_available.BOOTSTRAP_SERVERS,
+        bootstrap_servers=kafka_of_test.BOOTSTRAP_SERVERS,
         acks="all",
         enable_idempotence=True,
         value_serializer=encode,
@@ -47,7 +47,7 @@ async def async_kafka_producer(kafka_available: type[KafkaTestConfig]) -> AsyncI
 
 @pytest_asyncio.fixture
 async def async_kafka_consumer(
-    kafka_available: type[KafkaTestConfig], kafka_admin_client: Any
+    kafka_of_test: type[KafkaTestConfig], kafka_admin_client: Any
 ) -> AsyncIterator[Callable[[Sequence[str], str], Awaitable[Any]]]:
     """Makes an AIOKafkaConsumer that has started and reads JSON from the beginning: `await make(topics, group)`.
 
@@ -58,7 +58,7 @@ async def async_kafka_consumer(
     async with AsyncExitStack() as stack:
 
         async def make(topics: Sequence[str], group_id: str) -> Any:
-            settings = kafka_available.get_consumer_config(group_id)
+            settings = kafka_of_test.get_consumer_config(group_id)
             consumer = aiokafka.AIOKafkaConsumer(*topics, **settings, value_deserializer=decode)
             stack.push_async_callback(consumer.stop)
             await consumer.start()
@@ -72,14 +72,14 @@ async def async_kafka_consumer(
 
 @pytest_asyncio.fixture
 async def async_kafka_stream(
-    kafka_available: type[KafkaTestConfig],
+    kafka_of_test: type[KafkaTestConfig],
 ) -> AsyncIterator[Callable[..., Awaitable[AsyncKafkaStream]]]:
     """Makes an AsyncKafkaStream that has started, with the options of that class: `await make(*topics, ...)`."""
     streams = client("seatrial_kit.kafka.async_stream", "kafka")
     async with AsyncExitStack() as stack:
 
         async def make(*topics: str, **options: Any) -> AsyncKafkaStream:
-            stream: AsyncKafkaStream = streams.AsyncKafkaStream(topics, **{"config": kafka_available, **options})
+            stream: AsyncKafkaStream = streams.AsyncKafkaStream(topics, **{"config": kafka_of_test, **options})
             stack.push_async_callback(stream.close)
             return await stream.start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from seatrial_kit.missing import MissingServiceError, client, missing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from seatrial_kit.kafka.own_topics import OwnTopics
     from seatrial_kit.kafka.stream import KafkaStream
 
 
@@ -68,17 +70,36 @@ def kafka_test_topics(kafka_available: type[KafkaTestConfig]) -> Mapping[str, st
 
 
 @pytest.fixture
-def kafka_producer(kafka_available: type[KafkaTestConfig]) -> Iterator[Any]:
+def kafka_own_topics() -> Iterator[OwnTopics]:
+    """Topics that go with the test."""
+    from seatrial_kit.kafka.own_topics import OwnTopics
+
+    with closing(OwnTopics()) as topics:
+        yield topics
+
+
+@pytest.fixture
+def kafka_of_test(kafka_available: type[KafkaTestConfig], kafka_own_topics: OwnTopics) -> type[KafkaTestConfig]:
+    """The configuration for a client of one test, which is closed before the test's own topics go.
+
+    A client that closes commits what it has read, and tries that for a long time, or for ever, when the topic is gone.
+    """
+    del kafka_own_topics
+    return kafka_available
+
+
+@pytest.fixture
+def kafka_producer(kafka_of_test: type[KafkaTestConfig]) -> Iterator[Any]:
     """A KafkaProducer that writes JSON. What was not acknowledged fails the test, in `flush` or at its end."""
     clients = client("seatrial_kit.kafka.clients", "kafka")
-    with closing(clients.producer(kafka_available)) as producer:
+    with closing(clients.producer(kafka_of_test)) as producer:
         yield producer
         producer.flush(timeout=30)
 
 
 @pytest.fixture
 def kafka_consumer(
-    kafka_available: type[KafkaTestConfig], kafka_admin_client: Any
+    kafka_of_test: type[KafkaTestConfig], kafka_admin_client: Any
 ) -> Iterator[Callable[[Sequence[str], str], Any]]:
     """`kafka_consumer(topics, group)` makes a KafkaConsumer that reads JSON from the beginning.
 
@@ -89,7 +110,7 @@ def kafka_consumer(
     with ExitStack() as stack:
 
         def make(topics: Sequence[str], group_id: str) -> Any:
-            consumer = clients.consumer(kafka_available, topics, group_id)
+            consumer = clients.consumer(kafka_of_test, topics, group_id)
             # Nothing is committed: the group is deleted, and for a topic that is gone it would be tried for 30 s.
             stack.callback(consumer.close, autocommit=False)
             groups.append(consumer.config["group_id"])
@@ -101,13 +122,13 @@ def kafka_consumer(
 
 
 @pytest.fixture
-def kafka_stream(kafka_available: type[KafkaTestConfig]) -> Iterator[Callable[..., KafkaStream]]:
+def kafka_stream(kafka_of_test: type[KafkaTestConfig]) -> Iterator[Callable[..., KafkaStream]]:
     """`kafka_stream(*topics, ...)` makes a KafkaStream that has started; its options are that class's."""
     streams = client("seatrial_kit.kafka.stream", "kafka")
     with ExitStack() as stack:
 
         def make(*topics: str, **options: Any) -> KafkaStream:
-            stream: KafkaStream = streams.KafkaStream(topics, **{"config": kafka_available, **options})
+            stream: KafkaStream = streams.KafkaStream(topics, **{"config": kafka_of_test, **options})
             stack.enter_context(closing(stream))
             return stream.start()
 
@@ -115,7 +136,7 @@ def kafka_stream(kafka_available: type[KafkaTestConfig]) -> Iterator[Callable[..
 
 
 @pytest.fixture(scope="session")
-def kafka_own_topics(kafka_admin_client: Any) -> Any:
+def kafka_swept(kafka_admin_client: Any) -> Any:
     """The admin client, once the topics that killed tests have left behind are deleted."""
     from seatrial_kit.kafka.own_topics import sweep
 
@@ -124,9 +145,6 @@ def kafka_own_topics(kafka_admin_client: Any) -> Any:
 
 
 @pytest.fixture
-def kafka_topic(kafka_own_topics: Any) -> Iterator[Callable[..., str]]:
+def kafka_topic(kafka_own_topics: OwnTopics, kafka_swept: Any) -> Callable[..., str]:
     """`kafka_topic("orders", partitions=3)` makes a topic of the test's own, which is deleted at its end."""
-    from seatrial_kit.kafka.own_topics import OwnTopics
-
-    with closing(OwnTopics(kafka_own_topics)) as topics:
-        yield topics.make
+    return functools.partial(kafka_own_topics.make, kafka_swept)

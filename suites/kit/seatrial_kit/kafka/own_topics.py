@@ -14,16 +14,17 @@ _numbers = itertools.count(1)
 class OwnTopics:
     """Makes topics whose names say which process they belong to."""
 
-    def __init__(self, admin: Any) -> None:
-        self._admin = admin
+    def __init__(self) -> None:
+        self._admin: Any = None
         self._made: list[str] = []
 
-    def make(self, name: str = "topic", partitions: int = 1, **configs: str) -> str:
+    def make(self, admin: Any, name: str = "topic", partitions: int = 1, **configs: str) -> str:
         """A new topic, with leaders; `name` is the readable part of its name. Returns the whole name."""
         topic = f"{PREFIX}{this_process()}.{next(_numbers)}.{name}"
         options = {"num_partitions": partitions, "replication_factor": 1, "configs": configs}
+        self._admin = admin
         self._made.append(topic)
-        self._admin.create_topics({topic: options}, wait_for_metadata=True)
+        admin.create_topics({topic: options}, wait_for_metadata=True)
         return topic
 
     def close(self) -> None:
