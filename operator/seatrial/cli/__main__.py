@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
-from typer.main import get_command
+# Ctrl-C while modules are imported ends the program as it ends any other, without a stack trace.
+_python = signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from seatrial.cli.app import app
+from typer.main import get_command  # noqa: E402
+
+from seatrial.cli.app import app  # noqa: E402
 
 
 def main() -> None:
     """Run one command line and exit with its code."""
+    signal.signal(signal.SIGINT, _python)
     called = Path(sys.argv[0]).name
     get_command(app)(prog_name="kubectl seatrial" if called.startswith("kubectl-") else "seatrial")
 

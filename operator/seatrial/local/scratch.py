@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ PREFIX = "seatrial-run-"
 MEMORY = Path("/dev/shm")  # noqa: S108  (a memory file system of Linux)
 ROOM_BYTES = 1 << 30
 """As much as a run with every service may need; memory that has less is not used."""
+LEAST_BYTES = 1 << 20
+"""With less than this a folder is as good as full."""
 LOCK = ".lock"
 
 
@@ -34,20 +36,23 @@ def scratch() -> Iterator[Path]:
     Raises NoScratchError.
     """
     remove_stale()
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_place()))
-        folder.chmod(0o711)  # servers that are not root's go through it
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    except OSError as error:
-        raise NoScratchError(
-            f"no folder can be made for the data of the run: {error}; make room, or set TMPDIR to another place"
-        ) from None
-    try:
+    with ExitStack() as stack:
+        place: Path | None = None
+        try:
+            place = _place()
+            folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            folder.chmod(0o711)  # servers that are not root's go through it
+            lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            stack.callback(os.close, lock)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            where = f" in {place}" if place else ""
+            raise NoScratchError(
+                f"no folder for the data of the run can be made{where}: {error.strerror or error}. "
+                "Make room there, or set TMPDIR to a folder that can be written"
+            ) from None
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
 
 
 def _place() -> Path:
@@ -57,6 +62,13 @@ def _place() -> Path:
     return Path(tempfile.gettempdir())
 
 
+def _places() -> set[Path]:
+    """Where runs may be."""
+    with suppress(FileNotFoundError):
+        return {MEMORY, Path(tempfile.gettempdir())}
+    return {MEMORY}
+
+
 def remove_stale() -> list[Path]:
     """Remove the folders of runs whose engine and keeper were both killed, and what is left of their processes.
 
@@ -64,7 +76,7 @@ def remove_stale() -> list[Path]:
     They are known by their environment, which names the folder (Linux). Returns what was removed.
     """
     removed = []
-    for folder in (path for place in {MEMORY, Path(tempfile.gettempdir())} for path in place.glob(f"{PREFIX}*")):
+    for folder in (path for place in _places() for path in place.glob(f"{PREFIX}*")):
         with suppress(OSError):
             if folder.stat().st_uid != os.getuid() or not _is_stale(folder):
                 continue
@@ -72,6 +84,16 @@ def remove_stale() -> list[Path]:
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(folder)
     return removed
+
+
+def when_full(folder: Path) -> str:
+    """What is to be said of a folder in which there is hardly room; nothing where there is."""
+    with suppress(OSError):
+        disk = os.statvfs(folder)
+        if disk.f_bavail * disk.f_frsize >= LEAST_BYTES and (disk.f_favail or not disk.f_files):
+            return ""
+    place = next((path.parent for path in folder.parents if path.name.startswith(PREFIX)), folder)
+    return f" ({place} is full: make room there, or set TMPDIR to a folder that has more)"
 
 
 def _is_stale(folder: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import sync_playwright
 
+from hack import programs
 from seatrial.cli.cases import cases
 from seatrial.cli.report import render
 from seatrial.cli.report.timeline import MAX_BARS, duration, timeline
@@ -29,21 +29,14 @@ if TYPE_CHECKING:
 
     from seatrial.cli.record import RunRecord
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SCREENSHOTS = "SEATRIAL_SCREENSHOTS"
 """A folder: the pages are left there to be looked at."""
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = os.environ.get("SEATRIAL_BROWSER") or next(
-        (found for name in BROWSERS if (found := shutil.which(name))), None
-    )
-    if path is None:
-        pytest.fail(
-            f"no browser: none of {', '.join(BROWSERS)} is on PATH. `apt-get install chromium` (Debian, Ubuntu) or any "
-            "Chrome will do; SEATRIAL_BROWSER names one that is elsewhere."
-        )
+    path = programs.browser()
+    assert path is not None, f"there is no browser: make programs, or name one with {programs.BROWSER_VARIABLE}"
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         try:

@@ -316,6 +316,12 @@ class TestServices:
         assert verdict is not None
         assert verdict.message == "service redis died (Evicted)"
 
+    def test_a_pod_whose_command_cannot_be_started(self) -> None:
+        container = ended("redis", 128, "StartError", message='exec: "redis-server": not found')
+        verdict = Situation(pods={"redis": pod("service", "redis", container)}).decide().verdict
+        assert verdict is not None
+        assert verdict.message == 'service redis cannot start: exec: "redis-server": not found'
+
     def test_a_pod_that_ended_without_a_word(self) -> None:
         verdict = Situation(pods={"redis": pod("service", "redis", phase="Failed")}).decide().verdict
         assert verdict is not None

@@ -35,7 +35,8 @@ def apply_and_follow(paths: Sequence[Path], options: ClusterOptions) -> Exit | i
     Raises CliError for files that cannot be read or hold no TestRun, and for what the cluster refuses.
     """
     from seatrial.cli.applying import read_objects
-    from seatrial.cli.commands.wait import INTERRUPTED, interrupted, tell_end
+    from seatrial.cli.commands.wait import interrupted, tell_ends
+    from seatrial.cli.ends import INTERRUPTED
     from seatrial.cli.screen import notice
 
     objects = read_objects(paths)
@@ -46,7 +47,7 @@ def apply_and_follow(paths: Sequence[Path], options: ClusterOptions) -> Exit | i
         for name in started:
             notice(interrupted(name, options.where))
         return INTERRUPTED
-    return max(tell_end(run, options.output) for run in runs)
+    return tell_ends(runs, options.output)
 
 
 async def _apply_and_follow(objects: list[Object], options: ClusterOptions, started: list[str]) -> list[Object]:

@@ -13,16 +13,16 @@ from seatrial.cli.options import (
     InCluster,
     Kubeconfig,
     Namespace,
-    OptionalRunName,
     Output,
     OutputFormat,
+    RunName,
     Selector,
     Where,
 )
 
 
 def status(
-    run: OptionalRunName = "",
+    run: RunName = "",
     all_namespaces: AllNamespaces = False,
     selector: Selector = "",
     cluster: InCluster = False,
