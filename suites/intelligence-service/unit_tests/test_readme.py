@@ -11,7 +11,7 @@ README = (SUITES / "intelligence-service" / "README.md").read_text()
 NAMED = re.findall(r"`([\w/-]+\.py(?:::\w+)*)`", README.partition("## From the seed to the tests")[2])
 
 
-def tests_of(path: Path) -> set[str]:
+def ids_in(path: Path) -> set[str]:
     """Ids below the folder of all suites."""
     file = path.relative_to(SUITES).as_posix()
     found = set()
@@ -34,11 +34,11 @@ def test_each_test_that_is_named_exists() -> None:
     assert len(NAMED) > 25
     named = [name for name in NAMED if name != "unit_tests/test_readme.py"]
     files = {SUITES / name.partition("::")[0] for name in named}
-    tests = set().union(*(tests_of(file) for file in files))
+    tests = set().union(*(ids_in(file) for file in files))
     assert [name for name in named if not any(covers(name, test) for test in tests)] == []
 
 
 def test_each_test_of_the_suite_is_named() -> None:
     folder = SUITES / "intelligence-service" / "tests"
-    tests = set().union(*(tests_of(file) for file in folder.glob("test_*.py")))
+    tests = set().union(*(ids_in(file) for file in folder.glob("test_*.py")))
     assert sorted(test for test in tests if not any(covers(name, test) for name in NAMED)) == []
