@@ -97,9 +97,10 @@ class Session:
                 generation = self._membership.generation
                 batch = await self._poll(stopping)
                 async with self._membership.batch:
-                    # After a rebalance all partitions are read again from what is committed, here or elsewhere.
-                    if batch and generation == self._membership.generation:
+                    if generation == self._membership.generation:
                         await self._process(batch)
+                    else:
+                        await self._rewind(set(batch))
         finally:
             stopping.cancel()
 
@@ -125,7 +126,18 @@ class Session:
         batch: dict[TopicPartition, list[Any]] = poll.result()
         return batch
 
+    async def _rewind(self, partitions: set[TopicPartition]) -> None:
+        """Read on from what is committed: a batch from across a rebalance may be stale, or another replica's."""
+        for partition in partitions & self._consumer.assignment():
+            offset = await self._consumer.committed(partition)
+            if offset is None:
+                await self._consumer.seek_to_beginning(partition)
+            else:
+                self._consumer.seek(partition, offset)
+
     async def _process(self, batch: dict[TopicPartition, list[Any]]) -> None:
+        if not batch:
+            return
         records = list(heapq.merge(*batch.values(), key=lambda record: record.timestamp))
         offsets = {partition: part[-1].offset + 1 for partition, part in batch.items()}
         if self._untransacted:

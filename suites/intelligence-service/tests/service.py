@@ -9,7 +9,7 @@ from seatrial_kit.waiting import eventually_async
 # A service that was once found dead is not waited for again by every following test.
 _found_dead: set[str] = set()
 HOPELESS_SECONDS = 0.2
-RECOVERY_SECONDS = 60.0
+RECOVERY_SECONDS = 30.0
 
 
 class Intelligence:

@@ -7,9 +7,11 @@ import inspect
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypedDict
+from weakref import WeakKeyDictionary
 
 from seatrial_kit.events import decode, encode
 from seatrial_kit.kafka.config import KafkaTestConfig
+from seatrial_kit.missing import client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 POLL_MS = 200
 HEADER = "correlation_id"
+_unclaimed: WeakKeyDictionary[Any, list[Any]] = WeakKeyDictionary()
+"""By consumer, what was read and nobody has asked for yet."""
 
 
 class EventFlow(TypedDict):
@@ -52,19 +56,18 @@ async def publish_test_event(
 async def consume_response(consumer: Any, correlation_id: str, timeout_seconds: float = 10) -> dict[str, Any] | None:
     """The first object on the consumer's topics with that correlation, or None when there was none in time.
 
-    The consumer is one of the fixtures', of either library.
+    The consumer is one of the fixtures', of either library. What it read meanwhile is kept for later calls with it.
     """
+    waiting = _unclaimed.setdefault(consumer, [])
     deadline = time.monotonic() + timeout_seconds
-    while (left := deadline - time.monotonic()) > 0:
-        milliseconds = min(POLL_MS, max(1, int(left * 1000)))
-        if inspect.iscoroutinefunction(consumer.getmany if hasattr(consumer, "getmany") else consumer.poll):
-            batch = await consumer.getmany(timeout_ms=milliseconds)
-        else:
-            batch = await asyncio.to_thread(consumer.poll, timeout_ms=milliseconds)
-        for value in _values(batch):
+    while True:
+        for index, value in enumerate(waiting):
             if isinstance(value, dict) and value.get("correlation_id") == correlation_id:
-                return value
-    return None
+                return dict(waiting.pop(index))
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return None
+        waiting += _values(await _poll(consumer, min(POLL_MS, max(1, int(left * 1000)))))
 
 
 def track_event_flow(
@@ -75,11 +78,10 @@ def track_event_flow(
     config: type[KafkaTestConfig] = KafkaTestConfig,
 ) -> EventFlow:
     """Read both topics from their beginning until request and response are found, or the time is over."""
-    from seatrial_kit.kafka.stream import KafkaStream
-
+    streams = client("seatrial_kit.kafka.stream", "kafka")
     found: dict[str, Event] = {}
     deadline = time.monotonic() + timeout_seconds
-    with closing(KafkaStream([request_topic, response_topic], config=config, since="beginning")) as stream:
+    with closing(streams.KafkaStream([request_topic, response_topic], config=config, since="beginning")) as stream:
         stream.start()
         while len(found) < 2 and time.monotonic() < deadline:  # noqa: PLR2004 - request and response
             for event in stream.poll():
@@ -94,6 +96,14 @@ def track_event_flow(
         "request": request.value if request else None,
         "response": response.value if response else None,
     }
+
+
+async def _poll(consumer: Any, milliseconds: int) -> Mapping[Any, Iterable[Any]]:
+    if hasattr(consumer, "getmany"):
+        batch: Mapping[Any, Iterable[Any]] = await consumer.getmany(timeout_ms=milliseconds)
+    else:
+        batch = await asyncio.to_thread(consumer.poll, timeout_ms=milliseconds)
+    return batch
 
 
 def _values(batch: Mapping[Any, Iterable[Any]]) -> Iterable[Any]:

@@ -166,6 +166,7 @@ async def test_publish_test_event_and_consume_response(
     response = await consume_response(consumer, correlation_id)
     assert response == {"correlation_id": correlation_id, "quality_score": 0.5}
     assert await consume_response(consumer, "nobody's", timeout_seconds=0.3) is None
+    assert await consume_response(consumer, "another"), "what was read on the way is still there"
 
 
 @pytest.mark.asyncio
