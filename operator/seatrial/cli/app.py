@@ -119,7 +119,7 @@ class LazyGroup(TyperGroup):
     def _guarded(self, args: Sequence[str] | None, prog_name: str | None, extra: dict[str, Any]) -> int:
         try:
             return _code(super().main(args, prog_name, **extra))
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (whatever it is, people get words)
+        except Exception as error:  # noqa: BLE001  (whatever it is, people get words)
             return explain(error)
 
 

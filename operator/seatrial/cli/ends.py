@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
-from typing import Any, cast
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
 from seatrial.cli.exits import CliError, Exit
 from seatrial.errors import SeatrialError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 DEBUG_VARIABLE = "SEATRIAL_DEBUG"
 """Set to anything, a defect shows its stack trace."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as a shell has it."""
+
+
+@contextmanager
+def interrupts() -> Iterator[None]:
+    """Ctrl-C is a KeyboardInterrupt meanwhile."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
 
 # The base of typer's errors about usage; typer exports only this heir of it.
 _UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
@@ -32,10 +48,8 @@ def explain(error: BaseException) -> int:
             return _say(str(error), Exit.CANNOT_ASK)
         case _UsageError():
             return _explain_usage(cast("Any", error))
-        case typer.Abort() if not isinstance(error.__cause__, KeyboardInterrupt):
+        case typer.Abort():
             return _say("aborted", Exit.CANNOT_ASK)
-        case typer.Abort() | KeyboardInterrupt():
-            return _say("interrupted", INTERRUPTED)
         case _:
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             return _say(f"a defect of seatrial: {what} ({DEBUG_VARIABLE}=1 shows where)", Exit.CANNOT_ASK)

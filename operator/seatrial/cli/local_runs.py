@@ -56,6 +56,7 @@ class Order:
     def make(cls, files: Sequence[Path], mapping: LocalMapping, output: Output) -> Iterator[Order]:
         """Read the manifests, and make a folder for the time of the runs. Raises CliError."""
         runs = tuple(_read(files, mapping))
+        hold_signals()  # from here on there is something to clear up
         with scratch() as folder:
             yield cls(runs, mapping, output, folder)
 
@@ -137,7 +138,9 @@ async def _execute(order: Order) -> int:
         print("error: interrupted twice: all was stopped, and there is no verdict; run it again", file=sys.stderr)
         return Exit.CANNOT_ASK
     finally:
-        hold_signals()  # what is left to do takes no time, and is not to be left undone
+        for number in INTERRUPTS:  # what is left to do takes no time, and is not to be left undone
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
     return tell_ends(bodies, order.output)
 
 

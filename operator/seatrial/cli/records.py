@@ -6,7 +6,6 @@ and only when it starts, and two of the same name that go on side by side do not
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from seatrial.cli.exits import CliError, Exit
 from seatrial.cli.record import Object, RunRecord
+from seatrial.local.locks import hold, is_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -122,18 +122,11 @@ def _last_written(folder: Path) -> float:
 def is_free(folder: Path) -> bool:
     """Whether no process writes into a folder."""
     try:
-        descriptor = os.open(folder / _LOCK_FILE, os.O_RDWR)
+        return not is_held(folder / _LOCK_FILE)
     except FileNotFoundError:
         return True
     except OSError:
         return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
 
 
 class RunWriter:
@@ -158,9 +151,8 @@ class RunWriter:
         with _writing(home), ExitStack() as undoing:
             undoing.callback(shutil.rmtree, folder, ignore_errors=True)
             (folder / LOGS).mkdir(parents=True, mode=0o700)
-            lock = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock = hold(folder / _LOCK_FILE)
             undoing.callback(os.close, lock)
-            fcntl.flock(lock, fcntl.LOCK_EX)
             writer = cls(run, folder, lock)
             writer.write_run(run)
             replaced = _point(home / name, folder)

@@ -19,10 +19,10 @@ from seatrial.local.servers_of_run import Servers
 from seatrial.local.store import Store
 from seatrial.naming import FINALIZER, RunId, run_namespace
 from seatrial.reconcile import Run, Tools
-from seatrial.report import Reporter
+from seatrial.report import parse_status
 from seatrial.settings import Settings
 from seatrial.slots import Slots
-from seatrial.status import Moment, mark_cleaned, read_past
+from seatrial.status import Moment, mark_cleaned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -110,15 +110,23 @@ async def run_locally(  # noqa: PLR0917  (called in one place)
         while read()["status"].get("phase") not in TERMINAL_PHASES and not work.done():
             await _next_change(store, work)
         cancelling.cancel()
+        if broken:
+            raise broken[0]
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
+        slices = store.items(SLICE)
         await cluster.delete_environment(run_namespace(run))
         addresses.close()
-    await _note_clean(run, cluster, read())
-    if broken:
-        raise broken[0]
-    return LocalRun(read(), store.items(SLICE))
+    _note_end(store, read())
+    return LocalRun(read(), slices)
+
+
+def _note_end(store: Store, body: Object) -> None:
+    """Whatever a spec says of retention: processes do not outlive the engine."""
+    aspect = TRUE, "Deleted", "the environment is deleted"
+    status = mark_cleaned(parse_status(body["status"]), aspect, Moment(time.time(), body["metadata"]["generation"]))
+    store.put({**body, "status": status.model_dump(mode="json", by_alias=True, exclude_none=True)})
 
 
 def _admit(store: Store, manifest: Object) -> Object:
@@ -160,15 +168,6 @@ async def _cancel(store: Store, read: Callable[[], Object], cancelled: asyncio.E
     body = read()
     metadata = {**body["metadata"], "generation": body["metadata"]["generation"] + 1}
     store.put({**body, "metadata": metadata, "spec": {**body["spec"], "cancel": True}})
-
-
-async def _note_clean(run: RunId, cluster: LocalCluster, body: Object) -> None:
-    """Say in the status what is so by now: nothing here outlives the verdict, whatever `retention` says."""
-    reporter = Reporter(run, cluster, body)
-    if not read_past(reporter.status).cleaned:
-        aspect = TRUE, "Deleted", "every process of the run has ended"
-        moment = Moment(time.time(), body["metadata"]["generation"])
-        await reporter.write(mark_cleaned(reporter.status, aspect, moment), moment.now)
 
 
 async def _next_change(store: Store, work: asyncio.Task[None]) -> None:

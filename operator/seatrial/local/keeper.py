@@ -50,6 +50,7 @@ def keep(work: Callable[[], int]) -> int:
         signal.signal(number, lambda number, _: _forward(child, number))
     take_signals()
     _, status = os.waitpid(child, 0)
+    hold_signals()  # there is a verdict: what comes now is to have it
     kill_children()
     if os.WIFSIGNALED(status):
         raise EngineKilledError(os.WTERMSIG(status))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial.errors import SeatrialError
+from seatrial.local.locks import hold, is_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ class NoScratchError(SeatrialError):
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A new folder, in memory where there is room enough. It is locked until this process and its fork have ended.
+    """A new folder at `data_place()`. It is locked until this process and its fork have ended.
 
     Raises NoScratchError.
     """
@@ -39,13 +39,11 @@ def scratch() -> Iterator[Path]:
     with ExitStack() as stack:
         place: Path | None = None
         try:
-            place = _place()
+            place = data_place()
             folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             folder.chmod(0o711)  # servers that are not root's go through it
-            lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            stack.callback(os.close, lock)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            stack.callback(os.close, hold(folder / LOCK))
         except OSError as error:
             where = f" in {place}" if place else ""
             raise NoScratchError(
@@ -55,9 +53,10 @@ def scratch() -> Iterator[Path]:
         yield folder
 
 
-def _place() -> Path:
+def data_place() -> Path:
+    """Where runs have their folders: where TMPDIR says, else in memory where there is room enough. Raises OSError."""
     with suppress(OSError):
-        if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
+        if not os.environ.get("TMPDIR") and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
             return MEMORY
     return Path(tempfile.gettempdir())
 
@@ -78,7 +77,7 @@ def remove_stale() -> list[Path]:
     removed = []
     for folder in (path for place in _places() for path in place.glob(f"{PREFIX}*")):
         with suppress(OSError):
-            if folder.stat().st_uid != os.getuid() or not _is_stale(folder):
+            if folder.stat().st_uid != os.getuid() or not is_stale(folder):
                 continue
             _kill_those_of(folder)
             shutil.rmtree(folder, ignore_errors=True)
@@ -96,16 +95,11 @@ def when_full(folder: Path) -> str:
     return f" ({place} is full: make room there, or set TMPDIR to a folder that has more)"
 
 
-def _is_stale(folder: Path) -> bool:
+def is_stale(folder: Path) -> bool:
     """Whether nobody holds the lock. A folder without one belongs to somebody else, or is just being made."""
-    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(lock)
-    return True
+    with suppress(FileNotFoundError):
+        return not is_held(folder / LOCK)
+    return False
 
 
 def _kill_those_of(folder: Path) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 
 CLEANUP_SECONDS = 10.0
+PREPARATION_SECONDS = 1.0
+"""For what prepares a server to end when it is asked to: PostgreSQL's programs remove their shared memory."""
 
 
 class PreparationError(OSError):
@@ -74,15 +76,21 @@ class Servers:
         for port in (*self._addresses.ports_of(service).values(), *extra.values()):
             self._addresses.release(port)
         self._launches.append(launch)
-        process = await Process.start(
-            launch.command,
-            env=launch.env,
-            folder=launch.folder,
-            output=output,
-            identity=(launch.user, launch.group) if launch.user is not None else None,
-            last_signal=launch.stop,
+        starting = asyncio.create_task(
+            Process.start(
+                launch.command,
+                env=launch.env,
+                folder=launch.folder,
+                output=output,
+                identity=(launch.user, launch.group) if launch.user is not None else None,
+                last_signal=launch.stop,
+            )
         )
-        return process, launch.stop
+        try:
+            return await asyncio.shield(starting), launch.stop
+        except asyncio.CancelledError:  # SIGKILL, which asyncio would send, is not how each server is to be ended
+            await (await starting).stop(PREPARATION_SECONDS, launch.stop)
+            raise
 
     async def _prepare(self, launch: Launch, output: int) -> None:
         for name, content in launch.files.items():
@@ -93,8 +101,10 @@ class Servers:
             process = await Process.start(command, env=launch.env, folder=launch.folder, output=output)
             try:
                 code = await process.wait()
-            finally:  # the run may be over before its servers have started
-                await process.stop(0)
+            except asyncio.CancelledError:
+                await process.stop_all(PREPARATION_SECONDS)
+                raise
+            await process.stop(0)  # what it has left behind
             if code:
                 raise PreparationError(
                     f"what prepares {launch.provider} ended with exit code {code}{when_full(launch.folder)}"

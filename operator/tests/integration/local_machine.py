@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from contextlib import suppress
@@ -15,8 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-
-from seatrial.local import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,14 +28,29 @@ MARK = "TEST_OF_LOCAL_RUNS"
 PASSES = "def test_it(): pass\n"
 
 
+DAEMON = """
+import os, signal
+
+def test_that_leaves_a_daemon():
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            os.execvp("sleep", ["sleep", "3600"])
+        os._exit(0)
+"""
+
+
 class Machine:
     """Runs the command line in a folder of its own, and knows what is left of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, data: Path) -> None:
         self.folder = folder
+        self.data = data
         self.mark = uuid.uuid4().hex
         self.python = sys.executable
-        self.env = os.environ | {MARK: self.mark, "XDG_STATE_HOME": str(folder / "state"), "SEATRIAL_DEBUG": ""}
+        own = {MARK: self.mark, "XDG_STATE_HOME": str(folder / "state"), "TMPDIR": str(data), "SEATRIAL_DEBUG": ""}
+        self.env = os.environ | own
         self.around: Sequence[str] = ()
         """A command that runs the program, such as one that gives it a name space of its own."""
 
@@ -92,15 +104,8 @@ class Machine:
         return found
 
     def folders(self) -> list[Path]:
-        """Folders of runs that nobody looks after any more."""
-        places = (scratch.MEMORY, Path(self.env.get("TMPDIR") or tempfile.gettempdir()))
-        return [path for place in places for path in place.glob(f"{scratch.PREFIX}*") if _is_stale(path)]
-
-
-def _is_stale(folder: Path) -> bool:
-    with suppress(OSError):
-        return scratch._is_stale(folder)
-    return False  # it is gone by now
+        """Data of runs."""
+        return list(self.data.iterdir())
 
 
 def eventually(what: str, probe: Callable[[], Any], seconds: float = 30) -> None:
@@ -122,3 +127,16 @@ def in_a_room_of_its_own(script: str, *rooms: str) -> list[str]:
     """What runs a command after a shell script in name spaces of its own: its mounts are gone with its processes."""
     root = [] if os.geteuid() == 0 else ["--map-root-user"]
     return [program("unshare"), *rooms, *root, "/bin/sh", "-euc", f'{script}\nexec "$@"', "sh"]
+
+
+def ended(machine: Machine, done: subprocess.CompletedProcess[str], code: int, *words: str) -> str:
+    """It has ended with that code, said those words, and left nothing; all that it said."""
+    said = done.stdout + done.stderr
+    assert done.returncode == code, said
+    for word in words:
+        assert word in said, said
+    assert "Traceback" not in said, said
+    assert "defect of seatrial" not in said, said
+    assert machine.left() == []
+    assert machine.folders() == []
+    return said

@@ -34,9 +34,16 @@ def by_name(checks: list[Check]) -> dict[str, Check]:
 def test_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for free, state in ((10, State.FAIL), (500 * 2**20, State.WARN), (2**33, State.OK)):
         monkeypatch.setattr(machine.shutil, "disk_usage", lambda _path, free=free: SimpleNamespace(free=free))
-        assert machine.check_room(tmp_path).state is state
+        assert machine.check_room().state is state
     monkeypatch.undo()
-    assert machine.check_room(tmp_path / "none").state is State.FAIL
+    monkeypatch.setattr(machine, "data_place", lambda: tmp_path / "none")
+    assert machine.check_room() == Check(
+        "machine",
+        "room for data",
+        State.FAIL,
+        "No such file or directory",
+        "set TMPDIR to a folder that is there",
+    )
 
 
 def test_memory(tmp_path: Path) -> None:

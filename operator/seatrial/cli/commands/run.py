@@ -72,5 +72,3 @@ def run(
     except EngineKilledError as error:
         what = f"the engine was killed by {error}: there is no verdict, and its processes are gone; run it again"
         raise CliError(what) from None
-    except KeyboardInterrupt:
-        raise CliError("interrupted before anything was started: there is no verdict") from None

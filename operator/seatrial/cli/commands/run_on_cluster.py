@@ -36,13 +36,14 @@ def apply_and_follow(paths: Sequence[Path], options: ClusterOptions) -> Exit | i
     """
     from seatrial.cli.applying import read_objects
     from seatrial.cli.commands.wait import interrupted, tell_ends
-    from seatrial.cli.ends import INTERRUPTED
+    from seatrial.cli.ends import INTERRUPTED, interrupts
     from seatrial.cli.screen import notice
 
     objects = read_objects(paths)
     started: list[str] = []
     try:
-        runs = asyncio.run(_apply_and_follow(objects, options, started))
+        with interrupts():
+            runs = asyncio.run(_apply_and_follow(objects, options, started))
     except KeyboardInterrupt:
         for name in started:
             notice(interrupted(name, options.where))

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from seatrial.cli.durations import seconds_of_duration
-from seatrial.cli.ends import INTERRUPTED
+from seatrial.cli.ends import INTERRUPTED, interrupts
 from seatrial.cli.exits import Exit, exit_of
 from seatrial.cli.options import Context, Kubeconfig, Namespace, Output, OutputFormat, RunName, Timeout, Where
 
@@ -41,7 +41,8 @@ def follow_to_end(name: str, where: Where, seconds: float | None, output: Output
     from seatrial.cli.screen import notice
 
     try:
-        run = asyncio.run(_follow(name, where, seconds))
+        with interrupts():
+            run = asyncio.run(_follow(name, where, seconds))
     except KeyboardInterrupt:
         notice(interrupted(name, where))
         return INTERRUPTED
