@@ -26,7 +26,7 @@ demo: $(VENV)/.installed ## Run an example on this machine, with real servers an
 	@$(BIN)/seatrial run examples/position-manager.yaml
 
 .PHONY: test
-test: lint type contract crd-check programs install ## Run every test, from lint to end to end on a real cluster
+test: lint type contract crd-check items-check programs install ## Run every test, from lint to end to end on a real cluster
 	@# First what may run side by side; then what restarts the operator; then what brings operators and nodes of its own.
 	@rm -f $(TEST_LOG)
 	@$(PYTEST) -n 3 -m "not disruptive and not faults and not node" | tee -a $(TEST_LOG)
@@ -37,7 +37,7 @@ test: lint type contract crd-check programs install ## Run every test, from lint
 ##@ Checks without a cluster
 
 .PHONY: check
-check: lint type contract crd-check unit ## Lint, types, import contract, generated files, unit and golden tests
+check: lint type contract crd-check items-check unit ## Lint, types, import contract, generated files, unit and golden tests
 
 .PHONY: lint
 lint: $(VENV)/.installed ## ruff: rules and format
@@ -71,9 +71,23 @@ crd-check: $(VENV)/.installed ## Fail when the generated files are not what the 
 	@$(BIN)/python -m seatrial.api.crd --check charts/seatrial/files/crds
 	@$(BIN)/python -m seatrial.api.reference --check docs/api.md
 
+.PHONY: items
+items: $(VENV)/.installed ## Write suites/README.md: which tests show what
+	@$(BIN)/python -m hack.items
+
+.PHONY: items-check
+items-check: $(VENV)/.installed ## Fail when an item of a suite has no test, or a test that is named does not exist
+	@$(BIN)/python -m hack.items --check
+
 .PHONY: golden
 golden: $(VENV)/.installed ## Write the golden manifests anew; read the diff
 	@SEATRIAL_WRITE_GOLDEN=1 $(BIN)/pytest -q operator/tests/golden
+
+##@ The bundled suites, longer than `make test` does it
+
+.PHONY: repeat
+repeat: $(VENV)/.installed ## SUITE=NAME: twenty times in random order in one environment, then two copies side by side
+	@$(BIN)/python -m hack.repeat $(SUITE) $(REPEAT)
 
 ##@ On a real cluster
 
