@@ -6,7 +6,8 @@ lock() {
     output=$1
     shift
     uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-        --no-emit-package pytest-seatrial --no-emit-package seatrial --no-emit-package position-manager --no-emit-package tbot \
+        --no-emit-package pytest-seatrial --no-emit-package seatrial --no-emit-package position-manager \
+        --no-emit-package tbot \
         --output-file "requirements/$output.lock" "$@"
 }
 # The operator reads the plugin's source and never runs it, so pytest is no part of the product's image.

@@ -23,6 +23,7 @@ EXAMPLES = {
     ),
     "all-services": ("Passed", {"total": 5, "passed": 5}),
     "position-manager": ("Passed", {"failed": 0, "errors": 0, "skipped": 0, "notRun": 0}),
+    "tbot": ("Passed", {"failed": 0, "errors": 0, "skipped": 0, "notRun": 0}),
 }
 
 

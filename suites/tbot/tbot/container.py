@@ -60,7 +60,7 @@ async def _answer(ping: svcs.ServicePing) -> str:
             await ping.aping()
     except TimeoutError:
         return f"no answer within {CHECK_SECONDS:g} s"
-    except (UnavailableError, OSError) as error:
+    except UnavailableError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
         return f"{type(error).__name__}: {error}"

@@ -82,7 +82,7 @@ class DatabaseService:
             reraise=True,
         )
         try:
-            pool = await attempts(_pool, settings)
+            pool: asyncpg.Pool[Any] = await attempts(_pool, settings)
         except (*LOST, asyncpg.PostgresError) as error:
             raise DatabaseUnavailableError(
                 f"no connection to PostgreSQL at {settings.database_host}:{settings.database_port}/"

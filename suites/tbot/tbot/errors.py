@@ -13,3 +13,7 @@ class DatabaseUnavailableError(UnavailableError):
 
 class CacheUnavailableError(UnavailableError):
     """Redis: PostgreSQL alone decides what is a repetition."""
+
+
+class MetricsUnavailableError(UnavailableError):
+    """InfluxDB: the points wait."""

@@ -8,11 +8,14 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from influxdb_client import Point, WritePrecision
+from aiohttp import ClientError
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
+from influxdb_client.client.write.point import Point
+from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
 
 from tbot.bugs import Bug
+from tbot.errors import MetricsUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +27,7 @@ BUFFER: Final = 20_000
 BATCH: Final = 1000
 REQUEST_SECONDS: Final = 2.0
 CLOSE_SECONDS: Final = 0.2
-FAILED: Final = (ApiException, OSError, TimeoutError, asyncio.TimeoutError)
+FAILED: Final = (ApiException, ClientError, OSError, TimeoutError)
 log = logging.getLogger(__name__)
 
 
@@ -67,9 +70,14 @@ class MetricsService:
         self._add(self._point("dependencies").tag("name", name).field("available", available))
 
     async def ping(self) -> None:
-        """Raises OSError."""
-        if not await self._client.ping():
-            raise OSError(f"InfluxDB at {self._settings.influxdb_url} does not answer")
+        """Raises MetricsUnavailableError."""
+        try:
+            if await self._client.ping():
+                return
+            what = "not ready"
+        except FAILED as error:
+            what = _text(error)
+        raise MetricsUnavailableError(f"InfluxDB at {self._settings.influxdb_url} does not answer: {what}")
 
     async def close(self) -> None:
         """Write what is left, if InfluxDB takes it at once."""
@@ -89,7 +97,9 @@ class MetricsService:
     def _point(self, measurement: str) -> Point:
         # Two points of the same tags and time would be one to InfluxDB.
         self._last_ns = max(time.time_ns(), self._last_ns + 1)
-        return Point(measurement).tag("instance", self._settings.instance).time(self._last_ns, WritePrecision.NS)
+        point: Point = Point(measurement).tag("instance", self._settings.instance)
+        point.time(self._last_ns, WritePrecision.NS)
+        return point
 
     def _add(self, point: Point) -> None:
         if self._settings.tbot_bug is Bug.METRICS_FORGOTTEN:
@@ -115,7 +125,7 @@ class MetricsService:
             raise
         except FAILED as error:
             self._points.extendleft(reversed(batch))
-            self._note(available=False, error=f"{type(error).__name__}: {error}".split("\n", 1)[0])
+            self._note(available=False, error=_text(error))
             return False
         self._note(available=bool(taken))
         return bool(taken)
@@ -128,3 +138,8 @@ class MetricsService:
             log.info("InfluxDB is back")
         else:
             log.warning("InfluxDB takes no metrics; they wait", extra={"error": error, "points": len(self._points)})
+
+
+def _text(error: BaseException) -> str:
+    """Without the headers and bodies that follow in further lines."""
+    return f"{type(error).__name__}: {error}".split("\n", 1)[0]
