@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +29,7 @@ LOST: Final = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,  # the connection was closed under our hands
+    asyncpg.InternalClientError,  # the same, noticed by asyncpg in the middle of something
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # an administrator, a shutdown or a crash of another backend
     asyncpg.TooManyConnectionsError,
@@ -101,6 +102,8 @@ class DatabaseService:
             async with self._pool.acquire(timeout=COMMAND_SECONDS) as connection:
                 yield connection
         except LOST as error:
+            with suppress(asyncpg.InterfaceError):  # the pool is closed
+                await self._pool.expire_connections()  # what has cut this one may have cut all of them
             raise DatabaseUnavailableError(f"PostgreSQL does not answer: {_text(error)}") from error
 
     async def place(self, order: Order, window_seconds: int) -> Placement:

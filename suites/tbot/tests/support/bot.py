@@ -135,14 +135,17 @@ class OwnBot:
         return self.process
 
     def destroy(self) -> None:
+        """Its log becomes a part of the test's output, which is shown when the test fails."""
         if self.process is not None:
             self.process.destroy()
+            print(self.process.output())
 
 
 def _environment(config: Settings) -> dict[str, str]:
     """Only what a process needs, and the settings under the names that the service reads."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG", "PYTHONPATH") if name in os.environ}
-    return kept | {name.upper(): text for name, value in config if (text := _text(value)) is not None}
+    settings = {name.upper(): text for name, value in config if (text := _text(value)) is not None}
+    return kept | settings | {"HTTP_PORT": "0"}
 
 
 def _text(value: Any) -> str | None:
