@@ -13,7 +13,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
-from influxdb_client import BucketRetentionRules, InfluxDBClient
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.domain.bucket_retention_rules import BucketRetentionRules
 from redis.asyncio import Redis
 
 from tests.support.waiting import eventually
@@ -91,8 +92,8 @@ async def sweep(config: Settings) -> set[str]:
         found = {row["nspname"] for row in schemas} | await asyncio.to_thread(_bucket_names, config)
         async with redis_client(config, 0) as redis:
             leases = [key async for key in redis.scan_iter(match=f"{LEASE}*")]
-            holders = {key: await redis.get(key) for key in leases}
-            found |= {holder for holder in holders.values() if holder}
+            holders = {key: str(await redis.get(key)) for key in leases}
+            found |= set(holders.values())
             left = {name for name in found if NAME.fullmatch(name) and await _is_left(connection, name)}
             for name in left:
                 await drop_schema(connection, name)
@@ -115,7 +116,7 @@ async def _is_left(connection: asyncpg.Connection[Any], name: str) -> bool:
 async def _redis_database(config: Settings, connection: asyncpg.Connection[Any], name: str) -> AsyncIterator[int]:
     """The number of an empty database, leased: database 0 holds the leases, and belongs to the service under test."""
     async with redis_client(config, 0) as redis:
-        count = int((await redis.config_get("databases"))["databases"])
+        count = int(str((await redis.config_get("databases"))["databases"]))
 
         async def lease() -> tuple[int | None, object]:
             holders = {}
@@ -123,8 +124,8 @@ async def _redis_database(config: Settings, connection: asyncpg.Connection[Any],
                 key = f"{LEASE}{number}"
                 if await redis.set(key, name, nx=True, ex=LEASE_SECONDS):
                     return number, None
-                holders[number] = holder = await redis.get(key)
-                if holder and await _is_left(connection, holder):
+                holders[number] = holder = str(await redis.get(key))
+                if NAME.fullmatch(holder) and await _is_left(connection, holder):
                     await redis.eval(RELEASE, 1, key, holder)
             return None, holders
 

@@ -61,7 +61,7 @@ class Process:
 
     async def ended(self) -> int:
         async def probe() -> tuple[int | None, object]:
-            return self._popen.poll(), f"{self._popen.args} runs on"
+            return self._popen.poll(), "it runs on"
 
         return await eventually(f"the end of process {self._popen.pid}", probe)
 
