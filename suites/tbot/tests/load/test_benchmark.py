@@ -45,7 +45,7 @@ class Watch:
         self._milliseconds.append((time.perf_counter() - began) * 1000)
 
     def tell(self, record: Record, what: str, required: str) -> None:
-        cuts = statistics.quantiles(self._milliseconds, n=20)
+        cuts = statistics.quantiles(self._milliseconds, n=20, method="inclusive")
         found = {"median": statistics.median(self._milliseconds), "p95": cuts[18], "max": max(self._milliseconds)}
         for name, value in found.items():
             record(f"{what.replace(' ', '_')}_ms_{name}", round(value, 3))
