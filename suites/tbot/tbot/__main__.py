@@ -6,6 +6,7 @@ Exit status 1: PostgreSQL or the port cannot be had, 2: wrong settings.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -45,6 +46,8 @@ def main() -> None:
     except (UnavailableError, PortError) as error:
         log.critical("giving up", extra={"error": str(error)})
         sys.exit(1)
+    finally:
+        gc.freeze()  # at its end the interpreter would look through all modules' objects: 0.1 to 0.5 s for nothing
 
 
 async def _run(settings: Settings) -> None:
