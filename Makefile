@@ -26,7 +26,7 @@ demo: $(VENV)/.installed ## Run an example on this machine, with real servers an
 	@$(BIN)/seatrial run examples/position-manager.yaml
 
 .PHONY: test
-test: lint type contract crd-check install ## Run every test, from lint to end to end on a real cluster
+test: lint type contract crd-check programs install ## Run every test, from lint to end to end on a real cluster
 	@# First what may run side by side; then what restarts the operator; then what brings operators and nodes of its own.
 	@rm -f $(TEST_LOG)
 	@$(PYTEST) -n 3 -m "not disruptive and not faults and not node" | tee -a $(TEST_LOG)
@@ -58,7 +58,7 @@ contract: $(VENV)/.installed ## Who may import whom
 	@$(BIN)/lint-imports --no-cache
 
 .PHONY: unit
-unit: $(VENV)/.installed ## Tests that need no cluster
+unit: $(VENV)/.installed programs ## Tests that need no cluster
 	@$(PYTEST) -n 2 -m "not apiserver and not e2e and not faults"
 
 .PHONY: crd
@@ -79,7 +79,8 @@ golden: $(VENV)/.installed ## Write the golden manifests anew; read the diff
 
 .PHONY: demo-cluster
 demo-cluster: cluster images install $(VENV)/.installed ## Boot a cluster, install the operator, run the same example there
-	@$(BIN)/python -m hack.demo examples/position-manager.yaml
+	@$(KUBECTL) delete testrun position-manager --ignore-not-found >/dev/null
+	@$(BIN)/seatrial run --cluster examples/position-manager.yaml
 
 .PHONY: e2e
 e2e: install ## Every example, and everything that can go wrong with a run
@@ -138,6 +139,10 @@ $(VENV)/.installed: requirements/dev.lock operator/pyproject.toml suites/kit/pyp
 		--editable suites/kit --editable operator --editable suites/position-manager \
 		--editable suites/tbot
 	@touch $@
+
+.PHONY: programs
+programs: $(VENV)/.installed ## Install the programs that tests call (as root on Debian or Ubuntu), or say which are missing
+	@$(BIN)/python -m hack.programs
 
 .PHONY: lock
 lock: $(VENV)/.installed ## Write the hashed lock files anew

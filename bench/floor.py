@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 import time
 import uuid
@@ -35,7 +36,6 @@ from bench.api import Api
 from bench.cases import NAMESPACE, SERVICES
 from bench.floor_manifests import JOB, manifests
 from bench.operator_probe import NAMESPACE as OPERATOR_NAMESPACE
-from hack.demo import kubectl_path
 from seatrial.settings import Settings, parse_settings
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ async def _raw(api: Api, observer: Observer, namespace: str, environment: list[O
 @cache
 def _program() -> str:
     """Finding kubectl starts a Python: not in anybody's measured time."""
-    return kubectl_path()
+    command = [sys.executable, "-m", "hack.cluster", "path", "kubectl"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 async def _kubectl(*arguments: str, documents: list[Object] | None = None) -> None:

@@ -111,6 +111,7 @@ def by_hand() -> dict[str, float]:
             "POSITION_MANAGER_URL": f"http://{http}",
             "HTTP_PORT": str(http.port),
             "REHEDGE_INTERVAL_SECONDS": "0.5",
+            "PYTEST_ADDOPTS": "-p no:hypothesispytest",  # as seatrial.toml has it
         }
         asyncio.run(_make_topics(str(kafka), spec["services"]["kafka"]["topics"]))
         service = subprocess.Popen(

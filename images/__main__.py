@@ -1,8 +1,10 @@
-"""`python3 -m images build | list | archives [NAME...]`."""
+"""`python3 -m images build | list | archives [NAME...]`, and `extract NAME PROGRAM FOLDER`."""
 
 import argparse
 import sys
+from pathlib import Path
 
+from images import oci
 from images.build import Workshop
 from images.builders import builder_for
 from images.errors import ImageError
@@ -20,6 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
     }.items():
         command = commands.add_parser(name, help=text)
         command.add_argument("names", metavar="NAME", nargs="*", help="default: all images")
+    command = commands.add_parser("extract", help="copy a program out of an archive into a folder, and print its path")
+    command.add_argument("name", metavar="NAME", help="of the image")
+    command.add_argument("program", metavar="PROGRAM", help="in the image, such as influxd")
+    command.add_argument("folder", metavar="FOLDER", type=Path, help="made when it is not there")
     chosen = parser.parse_args(arguments)
     try:
         settings = from_environment()
@@ -28,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
             lines = [str(archive.path) for archive in workshop.build(chosen.names)]
         elif chosen.command == "list":
             lines = table(workshop, chosen.names)
+        elif chosen.command == "extract":
+            lines = [str(extract(workshop, chosen.name, chosen.program, chosen.folder))]
         else:
             lines = paths(workshop, chosen.names)
     except ImageError as error:
@@ -54,6 +62,15 @@ def paths(workshop: Workshop, names: list[str]) -> list[str]:
     if missing:
         raise ImageError(f"not built yet, or out of date: {missing}. Run: python3 -m images build {missing}")
     return [str(archive.path) for archive in archives]
+
+
+def extract(workshop: Workshop, name: str, program: str, folder: Path) -> Path:
+    """Copy one program of an image that was built. Raises ImageError."""
+    (archive,) = paths(workshop, [name])
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / program
+    oci.extract(Path(archive), program, target)
+    return target
 
 
 if __name__ == "__main__":

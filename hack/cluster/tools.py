@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+from hack import apt
 from hack.cluster.errors import ClusterError
 
 # program -> Debian package
@@ -63,24 +63,13 @@ def require_node_tools() -> None:
     packages = sorted({word for package in gone.values() for word in package.split()})
     if os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"installing {' '.join(packages)} with apt-get", file=sys.stderr, flush=True)
-        _apt_install(packages)
+        try:
+            apt.install(packages)
+        except apt.AptError as error:
+            raise ClusterError(str(error)) from None
         gone = missing()
     if gone:
         raise ClusterError(
             f"the node needs programs that were not found: {', '.join(sorted(gone))}.\n"
             f"Install them (Debian's packages: {' '.join(packages)}), then run this again."
         )
-
-
-def _apt_install(packages: list[str]) -> None:
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (
-        ["apt-get", "update", "-q"],
-        ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages],
-    ):
-        done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
-            raise ClusterError(f"`{' '.join(command)}` exited with status {done.returncode}:\n{tail}")

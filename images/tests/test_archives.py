@@ -1,24 +1,28 @@
 import hashlib
+import io
 import json
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from images import oci, rootfs
+from images.errors import ImageError
 from images.settings import EPOCH
 
 
-def exported(folder: Path) -> Path:
-    """A folder as Buildah exports an image of one layer used twice."""
+def exported(folder: Path, *layers: bytes) -> Path:
+    """A folder as Buildah exports an image; of one layer used twice if none is given."""
     folder.mkdir()
-    blobs = {}
-    for kind, content in (("config", b'{"os":"linux"}'), ("layer", b"not really a tar")):
+    blobs = []
+    for content in (b'{"os":"linux"}', *(layers or [b"not really a tar"] * 2)):
         digest = hashlib.sha256(content).hexdigest()
         (folder / digest).write_bytes(content)
-        blobs[kind] = {"digest": f"sha256:{digest}", "size": len(content)}
+        blobs.append({"digest": f"sha256:{digest}", "size": len(content)})
     manifest = {
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": blobs["config"],
-        "layers": [blobs["layer"]] * 2,
+        "config": blobs[0],
+        "layers": blobs[1:],
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "version").write_text("Directory Transport Version: 1.1\n")
@@ -42,6 +46,27 @@ def test_equal_images_give_equal_archives(tmp_path: Path) -> None:
     for name in ("a", "b"):
         oci.pack(exported(tmp_path / name), "localhost/seatrial/redis:7", tmp_path / f"{name}.tar")
     assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
+
+
+def layer(content: str) -> bytes:
+    """A layer with one program."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        member = tarfile.TarInfo("usr/bin/tool")
+        member.size, member.mode = len(content), 0o755
+        tar.addfile(member, io.BytesIO(content.encode()))
+    return packed.getvalue()
+
+
+def test_a_program_of_an_image_can_be_had(tmp_path: Path) -> None:
+    """Of two layers that have it the upper one counts."""
+    folder = exported(tmp_path / "export", layer("lower"), layer("upper"))
+    oci.pack(folder, "localhost/seatrial/redis:7", tmp_path / "image.tar")
+    oci.extract(tmp_path / "image.tar", "tool", tmp_path / "tool")
+    assert (tmp_path / "tool").read_text() == "upper"
+    assert (tmp_path / "tool").stat().st_mode & 0o777 == 0o755
+    with pytest.raises(ImageError, match=r"image\.tar has no program other\."):
+        oci.extract(tmp_path / "image.tar", "other", tmp_path / "other")
 
 
 def test_root_filesystem_depends_on_names_modes_and_contents_only(tmp_path: Path) -> None:

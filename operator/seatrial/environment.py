@@ -66,7 +66,7 @@ def fold_environment(state: EnvironmentState, line: bytes) -> EnvironmentState:
         case "ready":
             return _update(state, event, ready_after=_number(event.get("seconds")) or 0.0, message="")
         case "seeded":
-            return _update(state, {**event, "kind": "service"}, seeded=True)
+            return _update(state, {**event, "kind": "service"}, seeded=True, message="")
         case "servicesReady":
             return replace(state, services_ready=True)
         case "open":

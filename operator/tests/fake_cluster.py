@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import AlreadyExistsError, ClusterError, ConflictError, ForbiddenError, NotFoundError
+from seatrial.local.store import merge
 from seatrial.naming import RUN_UID_LABEL, RunId
 
 if TYPE_CHECKING:
@@ -218,18 +219,18 @@ class FakeCluster:
         return copy.deepcopy(self.objects.get(("Namespace", "", namespace))), pods, jobs
 
     async def patch_status(self, run: RunId, patch: Object, version: str) -> str:
-        def merge() -> None:
+        def write() -> None:
             body = self.objects.get(("TestRun", run.namespace, run.name))
             if body is None:
                 raise NotFoundError(f"TestRun {run} not found")
             metadata = body["metadata"]
             if metadata["uid"] != run.uid or metadata["resourceVersion"] != version:
                 raise ConflictError(f"TestRun {run} has changed", reason="Conflict")
-            body["status"] = _merge(body.get("status") or {}, copy.deepcopy(patch))
+            body["status"] = merge(body.get("status") or {}, copy.deepcopy(patch))
             metadata["resourceVersion"] = str(int(version) + 1)
             self.statuses.append(copy.deepcopy(body["status"]))
 
-        await self._write(Write("patch", f"status of {run}"), merge)
+        await self._write(Write("patch", f"status of {run}"), write)
         return str(int(version) + 1)
 
     async def list_slices(self, run: RunId) -> list[Object]:
@@ -334,16 +335,3 @@ def _what(item: Object) -> str:
 
 def _uid(item: Object) -> str | None:
     return (item["metadata"].get("labels") or {}).get(RUN_UID_LABEL)
-
-
-def _merge(target: Any, patch: Any) -> Any:
-    """RFC 7386."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            result.pop(name, None)
-        else:
-            result[name] = _merge(result.get(name), value)
-    return result

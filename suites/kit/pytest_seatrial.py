@@ -118,10 +118,21 @@ def relative(path: str, root: str) -> str:
     return path[len(root) + 1 :] if path.startswith(root + os.sep) else path
 
 
+def text_of(report: Report) -> str:
+    """What pytest prints of a failed report, with the indentation of its first line, which `longreprtext` takes off."""
+    text: str = report.longreprtext
+    chain = getattr(report.longrepr, "chain", None)
+    traceback = chain[0][0] if chain else getattr(report.longrepr, "reprtraceback", None)
+    entries = getattr(traceback, "reprentries", None) or [None]
+    line = (getattr(entries[0], "lines", None) or [""])[0]
+    bare = line.lstrip()
+    return f"{line[: len(line) - len(bare)]}{text}" if bare and text.startswith(bare) else text
+
+
 def failure(report: Report, root: str) -> Record:
     """Message, place and text of a failed report."""
     crash = getattr(report.longrepr, "reprcrash", None)
-    text = report.longreprtext
+    text = text_of(report)
     message = first_line(crash.message) if crash is not None else ""
     if not message:
         lines = text.splitlines()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
-from typer.main import get_command
+# Ctrl-C ends this program as it ends any other, without a stack trace. Commands that have something to say then, or
+# something to clear up, take it into their own hands.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from seatrial.cli.app import app
+from typer.main import get_command  # noqa: E402
+
+from seatrial.cli.app import app  # noqa: E402
 
 
 def main() -> None:

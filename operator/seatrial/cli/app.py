@@ -5,20 +5,16 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from seatrial.cli.exits import CliError, Exit
-from seatrial.errors import SeatrialError
+from seatrial.cli.ends import explain
+from seatrial.cli.exits import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-DEBUG_VARIABLE = "SEATRIAL_DEBUG"
-"""Set to anything, a defect shows its stack trace."""
 
 
 class Entry(NamedTuple):
@@ -74,10 +70,6 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
 """Sections of --help, in their order."""
 
 
-# The base of typer's errors about usage; typer exports only this heir of it.
-_UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
-
-
 class LazyGroup(TyperGroup):
     """Lists commands without importing them, and turns every end into one of the exit codes."""
 
@@ -127,31 +119,8 @@ class LazyGroup(TyperGroup):
     def _guarded(self, args: Sequence[str] | None, prog_name: str | None, extra: dict[str, Any]) -> int:
         try:
             return _code(super().main(args, prog_name, **extra))
-        except _UsageError as error:
-            return _explain_usage(cast("Any", error))
-        except CliError as error:
-            return _complain(error, error.message, error.exit)
-        except SeatrialError as error:
-            return _complain(error, str(error), Exit.CANNOT_ASK)
-        except typer.Abort as error:
-            return _complain(error, "aborted", Exit.CANNOT_ASK)
-        except Exception as error:  # noqa: BLE001  (people never see a stack trace that they have not asked for)
-            what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            return _complain(error, f"a defect of seatrial: {what} ({DEBUG_VARIABLE}=1 shows where)", Exit.CANNOT_ASK)
-
-
-def _explain_usage(error: Any) -> int:
-    """What is wrong with the command line, and how it is meant."""
-    message = error.format_message()
-    if type(error).__name__ == "NoArgsIsHelpError":
-        print(message, file=sys.stderr)
-        return Exit.USAGE
-    if error.ctx is not None:
-        print(error.ctx.get_usage(), file=sys.stderr)
-    print(f"error: {message}", file=sys.stderr)
-    if error.ctx is not None:
-        print(f"see: {error.ctx.command_path} --help", file=sys.stderr)
-    return Exit.USAGE
+        except Exception as error:  # noqa: BLE001  (whatever it is, people get words)
+            return explain(error)
 
 
 def _entry(name: str) -> Entry | None:
@@ -160,13 +129,6 @@ def _entry(name: str) -> Entry | None:
 
 def _code(answer: object) -> int:
     return int(answer) if isinstance(answer, int) else Exit.PASSED
-
-
-def _complain(error: BaseException, message: str, code: int) -> int:
-    if os.environ.get(DEBUG_VARIABLE):
-        traceback.print_exception(error)
-    print(f"error: {message}", file=sys.stderr)
-    return code
 
 
 _HELP = {"help_option_names": ["-h", "--help"]}

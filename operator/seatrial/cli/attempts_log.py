@@ -10,10 +10,13 @@ from seatrial.cli.exits import CliError, Exit
 from seatrial.cli.export.texts import clean, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from seatrial.cli.cases import Case
     from seatrial.cli.record import Result, RunRecord
+
+SHOWN = 3
+"""Of the tests that may have been meant."""
 
 
 def attempts_log(record: RunRecord, test: str, suite: str = "", shard: int | None = None) -> list[str]:
@@ -27,13 +30,20 @@ def attempts_log(record: RunRecord, test: str, suite: str = "", shard: int | Non
     ]  # fmt: skip
     chosen = [case for case in found if case.id == test] or [case for case in found if _ends(case.id, test)]
     if not chosen:
-        close = get_close_matches(test, [case.id for case in found], n=3, cutoff=0.5)
+        close = _close(test, [case.id for case in found])
         hint = f"; did you mean {', or '.join(one_line(item, 300) for item in close)}?" if close else ""
         raise CliError(f"{record.name} has no result of a test {test}{hint}", Exit.USAGE)
     if len({case.id for case in chosen}) > 1:
         ids = "\n  ".join(one_line(case.id, 300) for case in chosen[:20])
         raise CliError(f"{test} means {len(chosen)} tests of {record.name}; give one of:\n  {ids}", Exit.USAGE)
     return [line for case in chosen for line in _case(case)]
+
+
+def _close(wanted: str, ids: Sequence[str]) -> list[str]:
+    """Up to three ids that are alike, in full or in their last part: people give either."""
+    texts = {text: test for test in ids for text in (test.rpartition("::")[2].partition("[")[0], test)}
+    found = get_close_matches(wanted, texts, n=2 * SHOWN, cutoff=0.5)
+    return list(dict.fromkeys(texts[text] for text in found))[:SHOWN]
 
 
 def _ends(test: str, wanted: str) -> bool:

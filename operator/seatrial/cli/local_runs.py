@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import shutil
 import signal
 import sys
@@ -11,27 +13,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seatrial.cli.commands.wait import tell_end
-from seatrial.cli.exits import CliError, Exit
+from seatrial.cli.commands.wait import tell_ends
+from seatrial.cli.ends import DEBUG_VARIABLE, explain
+from seatrial.cli.exits import Exit
 from seatrial.cli.lint import lint
+from seatrial.cli.lint.objects import CONFIG_MAP, SECRET, TEST_RUN
+from seatrial.cli.lint.references import references
 from seatrial.cli.live import progress_on
-from seatrial.cli.manifest import ManifestError, load_manifests
+from seatrial.cli.manifest import load_all, refuse
 from seatrial.cli.records import LOGS, RunWriter, prune
 from seatrial.local.engine import Folders, LocalRun, run_locally
-from seatrial.local.keeper import adopt_orphans, kill_children
+from seatrial.local.keeper import adopt_orphans, hold_signals, kill_children, take_signals
 from seatrial.local.scratch import scratch
 from seatrial.local.servers import this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from seatrial.cli.manifest import Manifest, Problem
     from seatrial.cli.options import Output
     from seatrial.local.images import LocalMapping
 
 Object = dict[str, Any]
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-KINDS = frozenset({"ConfigMap", "Secret"})
+KINDS = frozenset({CONFIG_MAP, SECRET})
 
 
 @dataclass(frozen=True)
@@ -49,33 +55,56 @@ class Order:
     @contextmanager
     def make(cls, files: Sequence[Path], mapping: LocalMapping, output: Output) -> Iterator[Order]:
         """Read the manifests, and make a folder for the time of the runs. Raises CliError."""
-        runs = tuple(item for file in files for item in _read(file, mapping))
+        runs = tuple(_read(files, mapping))
+        hold_signals()  # from here on there is something to clear up
         with scratch() as folder:
             yield cls(runs, mapping, output, folder)
 
 
-def _read(file: Path, mapping: LocalMapping) -> list[tuple[Object, tuple[Object, ...]]]:
-    try:
-        manifests = load_manifests(file)
-    except ManifestError as error:
-        raise CliError(str(error), Exit.USAGE if error.readable else Exit.CANNOT_ASK) from None
-    if problems := [item for item in lint(manifests) if item.severity == "error"]:
-        raise CliError(str(ManifestError(problems)), Exit.USAGE)
-    objects = [item.body for item in manifests if item.kind in KINDS]
-    runs = [item.body for item in manifests if item.kind == "TestRun"]
-    if not runs:
-        raise CliError(f"{file}: holds no TestRun", Exit.USAGE)
-    return [(run, (*objects, *mapping.objects())) for run in runs]
+def _read(files: Sequence[Path], mapping: LocalMapping) -> Iterator[tuple[Object, tuple[Object, ...]]]:
+    manifests = load_all(files)
+    refuse(lint(manifests), manifests)
+    objects = (*(item.body for item in manifests if item.kind in KINDS), *mapping.objects())
+    refuse(_check_references(manifests, objects), manifests)
+    for item in manifests:
+        if item.kind == TEST_RUN:
+            yield item.body, objects
+
+
+def _check_references(manifests: Sequence[Manifest], objects: Sequence[Object]) -> Iterator[Problem]:
+    """What a cluster may have elsewhere, and this machine cannot."""
+    known = {(item["kind"], item["metadata"]["name"]) for item in objects}
+    for manifest in manifests:
+        if manifest.kind != TEST_RUN:
+            continue
+        for path, kind, reference in references(manifest.body["spec"], ("spec",)):
+            if (kind, reference["name"]) not in known:
+                option = f", or give --configmap {reference['name']}=DIR" if kind == CONFIG_MAP else ""
+                message = f"there is no {kind} {reference['name']} among these files: write it into one of them{option}"
+                yield manifest.problem((*path, "name"), message)
 
 
 def execute(order: Order) -> int:
     """Run everything; the worst verdict is the exit code. Nothing that was started is left, whoever looks after us."""
     adopt_orphans()
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter() if os.environ.get(DEBUG_VARIABLE) else _Plain())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of children that were ended on purpose
     try:
         return asyncio.run(_execute(order))
+    except Exception as error:  # noqa: BLE001  (this is a process of its own: nobody above would say what it was)
+        return explain(error)
     finally:
         kill_children()
         shutil.rmtree(order.folder, ignore_errors=True)
+
+
+class _Plain(logging.Formatter):
+    """Messages as lines for people, without stack traces."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  (its name there)
+        return f"{ei[0].__name__}: {ei[1]} ({DEBUG_VARIABLE}=1 shows where)"
 
 
 async def _execute(order: Order) -> int:
@@ -84,14 +113,15 @@ async def _execute(order: Order) -> int:
     loop = asyncio.get_running_loop()
 
     def interrupt(number: int) -> None:
-        if interrupted.is_set() and whole is not None:
-            whole.cancel()
-        elif not interrupted.is_set():
+        if not interrupted.is_set():
             print(f"{signal.Signals(number).name}: cancelling; once more ends it at once", file=sys.stderr)
-        interrupted.set()
+            interrupted.set()
+        elif whole is not None and not whole.cancelling():  # a third one is not to interrupt the clearing up
+            whole.cancel()
 
     for number in INTERRUPTS:
         loop.add_signal_handler(number, interrupt, number)
+    take_signals()
     bodies = []
     try:
         for index, (body, objects) in enumerate(order.runs):
@@ -100,11 +130,18 @@ async def _execute(order: Order) -> int:
             done = await _one(body, objects, folder, order, interrupted)
             bodies.append(done.body)
             if interrupted.is_set():
+                left = [str(body["metadata"].get("name", "one")) for body, _ in order.runs[index + 1 :]]
+                if left:
+                    print(f"not started: {', '.join(left)}", file=sys.stderr)
                 break
     except asyncio.CancelledError:
-        print("error: interrupted twice; everything was stopped, and there is no verdict", file=sys.stderr)
+        print("error: interrupted twice: all was stopped, and there is no verdict; run it again", file=sys.stderr)
         return Exit.CANNOT_ASK
-    return max(tell_end(body, order.output) for body in bodies)
+    finally:
+        for number in INTERRUPTS:  # what is left to do takes no time, and is not to be left undone
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+    return tell_ends(bodies, order.output)
 
 
 async def _one(
@@ -119,21 +156,21 @@ async def _one(
 
     with progress_on(sys.stderr) as progress:
 
-        def on_status(item: Object) -> None:
-            progress.show(item["status"])
-            if writer is not None:
-                writer.write_run(item)
+        def on_change(item: Object) -> None:
+            if item["kind"] == TEST_RUN:
+                progress.show(item["status"])
+                if writer is not None:
+                    writer.write_run(item)
+            elif writer is not None:
+                writer.add_slices([item])
 
         def tell(service: str, provider: str) -> None:
             progress.say(f"{service}: {provider}")
 
         try:
             done = await run_locally(
-                body, objects, Folders(folder, start), order.mapping, this_machine(), on_status, tell, interrupted
+                body, objects, Folders(folder, start), order.mapping, this_machine(), on_change, tell, interrupted
             )
-            if writer is not None:
-                writer.write_run(done.body)
-                writer.add_slices(done.slices)
         finally:
             if writer is not None:
                 writer.close()

@@ -1,4 +1,4 @@
-"""The objects of a manifest file, each with the line of every field: one loader for `run` and `lint`."""
+"""The objects of a manifest file, each with the line of every field: one loader for all commands."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seatrial.cli.exits import CliError, Exit
 from seatrial.cli.nodes import Document, UnreadableError, read_documents
-from seatrial.errors import SeatrialError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,14 +55,15 @@ class Problem:
         return f"{place}: {kind}{f'{self.field}: ' if self.field else ''}{self.message}"
 
 
-class ManifestError(SeatrialError):
+class ManifestError(CliError):
     """A file that cannot be used: every problem that was found, each with its place."""
 
     def __init__(self, problems: Iterable[Problem], *, readable: bool = True) -> None:
         self.problems = sorted(problems)
         self.readable = readable
         """Whether the file could be read at all."""
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        text = "\n".join(str(problem) for problem in self.problems)
+        super().__init__(text, Exit.USAGE if readable else Exit.CANNOT_ASK)
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,38 @@ def load_manifests(path: Path) -> list[Manifest]:
     if problems:
         raise ManifestError(problems)
     return manifests
+
+
+def load_files(paths: Iterable[Path]) -> tuple[list[Manifest], ManifestError | None]:
+    """The objects of those files that can be used, each file once; and what is wrong with the others, if any."""
+    manifests: list[Manifest] = []
+    problems: list[Problem] = []
+    readable = True
+    for path in dict.fromkeys(paths):
+        try:
+            manifests += load_manifests(path)
+        except ManifestError as error:
+            problems += error.problems
+            readable = readable and error.readable
+    return manifests, ManifestError(problems, readable=readable) if problems else None
+
+
+def load_all(paths: Iterable[Path]) -> list[Manifest]:
+    """The objects of some files. Raises ManifestError with all that is wrong with any of them."""
+    found, wrong = load_files(paths)
+    if wrong is not None:
+        raise wrong
+    return found
+
+
+def refuse(problems: Iterable[Problem], manifests: Iterable[Manifest]) -> None:
+    """Raise ManifestError for what is wrong with objects of which one should be a TestRun; warnings do not count."""
+    wrong = [problem for problem in problems if problem.severity == "error"]
+    if not wrong and not any(manifest.kind == "TestRun" for manifest in manifests):
+        sources = dict.fromkeys(manifest.source for manifest in manifests)
+        wrong = [Problem(source, 0, 0, "", "holds no TestRun") for source in sources]
+    if wrong:
+        raise ManifestError(wrong)
 
 
 def _text(path: Path) -> str:

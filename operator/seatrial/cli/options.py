@@ -14,9 +14,6 @@ from seatrial.cli.completion import complete_run
 RunName = Annotated[
     str, typer.Argument(metavar="RUN", help="Name of the TestRun.", show_default=False, autocompletion=complete_run)
 ]
-OptionalRunName = Annotated[
-    str, typer.Argument(metavar="RUN", help="Name of the TestRun.", show_default=False, autocompletion=complete_run)
-]
 Namespace = Annotated[
     str,
     typer.Option(
@@ -40,6 +37,22 @@ Selector = Annotated[
     str, typer.Option("-l", "--selector", metavar="LABELS", help="Label selector, as kubectl's.", show_default=False)
 ]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
+Timeout = Annotated[
+    str,
+    typer.Option("--timeout", metavar="DURATION", help="Wait no longer than this, such as 30m.", show_default=False),
+]
+SuiteName = Annotated[str, typer.Option("--suite", metavar="NAME", help="The suite of that name.", show_default=False)]
+ServiceName = Annotated[
+    str, typer.Option("--service", metavar="NAME", help="The service of that name.", show_default=False)
+]
+AppName = Annotated[
+    str, typer.Option("--app", metavar="NAME", help="The application of that name.", show_default=False)
+]
+Failed = Annotated[bool, typer.Option("--failed", help="Only the tests that failed or had an error.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
+Files = Annotated[
+    list[Path], typer.Argument(metavar="FILE", help="Manifests; - is standard input.", show_default=False)
+]
 
 
 class Output(StrEnum):

@@ -6,18 +6,18 @@ and only when it starts, and two of the same name that go on side by side do not
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import secrets
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from seatrial.cli.exits import CliError, Exit
 from seatrial.cli.record import Object, RunRecord
+from seatrial.local.locks import hold, is_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -99,7 +99,7 @@ def prune(keep: int = KEPT_RUNS) -> list[Path]:
     removed = []
     for link in run_folders()[keep:]:
         target = link.resolve()
-        if _is_free(target):
+        if is_free(target):
             with suppress(OSError):
                 link.unlink() if link.is_symlink() else None
                 shutil.rmtree(target)
@@ -108,7 +108,7 @@ def prune(keep: int = KEPT_RUNS) -> list[Path]:
     with suppress(OSError):
         for path in runs_folder().glob("*/.*"):
             # Without its run it is just being made, and whoever makes it has not locked it yet.
-            if (path / RUN_FILE).exists() and path.resolve() not in current and _is_free(path):
+            if (path / RUN_FILE).exists() and path.resolve() not in current and is_free(path):
                 shutil.rmtree(path, ignore_errors=True)
     return removed
 
@@ -119,21 +119,14 @@ def _last_written(folder: Path) -> float:
     return 0.0
 
 
-def _is_free(folder: Path) -> bool:
+def is_free(folder: Path) -> bool:
     """Whether no process writes into a folder."""
     try:
-        descriptor = os.open(folder / _LOCK_FILE, os.O_RDWR)
+        return not is_held(folder / _LOCK_FILE)
     except FileNotFoundError:
         return True
     except OSError:
         return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
 
 
 class RunWriter:
@@ -155,14 +148,16 @@ class RunWriter:
                 raise CliError(f"metadata.{what}: {text!r} cannot name a folder", Exit.USAGE)
         home = runs_folder() / namespace
         folder = home / f".{name[:200]}-{secrets.token_hex(6)}"
-        with _writing(home):
+        with _writing(home), ExitStack() as undoing:
+            undoing.callback(shutil.rmtree, folder, ignore_errors=True)
             (folder / LOGS).mkdir(parents=True, mode=0o700)
-            lock = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock = hold(folder / _LOCK_FILE)
+            undoing.callback(os.close, lock)
             writer = cls(run, folder, lock)
             writer.write_run(run)
             replaced = _point(home / name, folder)
-        if replaced is not None and _is_free(replaced):
+            undoing.pop_all()
+        if replaced is not None and is_free(replaced):
             shutil.rmtree(replaced, ignore_errors=True)
         return writer
 
@@ -194,10 +189,14 @@ class RunWriter:
                 os.close(lock)
 
     def _replace(self, name: str, data: bytes) -> None:
+        draft = self.folder / f"{name}.new"
         with _writing(self.folder):
-            draft = self.folder / f"{name}.new"
-            draft.write_bytes(data)
-            draft.replace(self.folder / name)
+            try:
+                draft.write_bytes(data)
+                draft.replace(self.folder / name)
+            except OSError:
+                draft.unlink(missing_ok=True)
+                raise
 
 
 def _line(item: Object) -> bytes:

@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from seatrial.cli.exits import CliError
-from seatrial.cli.records import find_record, runs_folder
+from seatrial.cli.progress import OVER
+from seatrial.cli.records import find_record, is_free, runs_folder
 from seatrial.cli.screen import notice
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ def load_record(name: str, where: Where) -> RunRecord:
     """
     if not where.explicit and (found := find_record(name)) is not None:
         notice(f"a local run; --cluster asks the cluster for {name}")
+        if found.status.get("phase") not in OVER and is_free(runs_folder() / found.namespace / name):
+            notice(f"{name} was ended before its verdict, this is what it had until then; seatrial run repeats it")
         return found
     try:
         return asyncio.run(_from_cluster(name, where))

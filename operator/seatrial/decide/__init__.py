@@ -64,7 +64,8 @@ def decide(plan: Plan, snapshot: Snapshot, past: Past, orders: Orders, now: floa
     for check in CHECKS:
         verdict = check(facts)
         if verdict is not None:
-            return Decision(verdict=verdict, complete=check is suites_ended, suites=_close(suites, verdict))
+            complete = check is suites_ended
+            return Decision(verdict=verdict, complete=complete, suites=_close(suites, verdict, complete=complete))
     held = why_held(facts)
     if held is not None:
         return Decision(held=held, suites=suites)
@@ -79,12 +80,18 @@ def _decide_retention(plan: Plan, past: Past, now: float) -> Decision:
     return Decision(clean_up=now >= until, wake_at=until if now < until else None)
 
 
-def _close(suites: Mapping[str, SuiteDecision], verdict: Judgement) -> dict[str, SuiteDecision]:
-    """When the run ends, what has not ended has been cut off."""
+def _close(suites: Mapping[str, SuiteDecision], verdict: Judgement, *, complete: bool) -> dict[str, SuiteDecision]:
+    """When the run ends, what has not ended has been cut off.
+
+    So has a suite that has ended because the gate told it of a failure which is the verdict by itself: whether its
+    records come before the verdict is chance.
+    """
     state = State.CANCELLED if verdict.state is State.CANCELLED else State.ERROR
 
     def cut(judgement: Judgement) -> Judgement:
-        return judgement if judgement.state.ended else Judgement(state, verdict.reason, "the run ended before it did")
+        if judgement.state.ended and (complete or judgement.reason != "EnvironmentFailed"):
+            return judgement
+        return Judgement(state, verdict.reason, "the run ended before it did")
 
     return {
         name: SuiteDecision(cut(suite.judgement), tuple(cut(shard) for shard in suite.shards))

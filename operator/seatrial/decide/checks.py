@@ -63,6 +63,10 @@ def _service_died(facts: Facts) -> Judgement | None:
         for pod in pods:
             main = pod.main
             if pod.terminated or (main is not None and main.terminated):
+                if main and main.end_reason in START_ERRORS:
+                    said = main.end_message or main.end_reason
+                    message = f"service {service.name} cannot start: {said}{_tail(facts, pod)}"
+                    return Judgement(State.ERROR, "ServiceFailed", message)
                 why = (main.end_reason or main.end_message if main else "") or pod.reason or "ended"
                 code = f", exit code {main.exit_code}" if main and main.exit_code is not None else ""
                 return Judgement(

@@ -6,7 +6,7 @@ import random
 import socket
 from typing import TYPE_CHECKING
 
-from seatrial.plan import Address
+from seatrial.plan import Address, PlanError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,8 +16,15 @@ PORTS = range(20_000, 32_000)
 """Below those that systems give to outgoing connections (from 32,768 on Linux, from 49,152 elsewhere)."""
 
 
-class NoPortError(Exception):
+class NoPortError(PlanError):
     """Every port that was tried is taken."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "NoPort",
+            f"no port from {PORTS.start} to {PORTS.stop - 1} of {HOST} is free: end what listens there; "
+            "`ss -tlnp` shows it",
+        )
 
 
 class LocalAddresses:
@@ -51,7 +58,7 @@ class LocalAddresses:
                 continue
             self._held[port] = held
             return port
-        raise NoPortError(f"no port from {PORTS.start} to {PORTS.stop - 1} of {HOST} is free")
+        raise NoPortError
 
     def release(self, port: int) -> None:
         """Let go of a port, right before the process starts that is to listen there."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from seatrial.api.status import TERMINAL_PHASES
+from seatrial.conditions import TRUE
 from seatrial.inpod import read_inpod_files
 from seatrial.local.addresses import LocalAddresses
 from seatrial.local.cluster import TESTRUN, LocalCluster
@@ -17,8 +19,10 @@ from seatrial.local.servers_of_run import Servers
 from seatrial.local.store import Store
 from seatrial.naming import FINALIZER, RunId, run_namespace
 from seatrial.reconcile import Run, Tools
+from seatrial.report import parse_status
 from seatrial.settings import Settings
 from seatrial.slots import Slots
+from seatrial.status import Moment, mark_cleaned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 
 SERVICES = ("kafka", "redpanda", "redis", "postgres", "influxdb")
+SLICE = "TestResultSlice"
 OWN_IMAGE = "seatrial"
 SUITE_IMAGE = "seatrial/suite"
 
@@ -59,14 +64,15 @@ async def run_locally(  # noqa: PLR0917  (called in one place)
     folders: Folders,
     mapping: LocalMapping,
     search: Search,
-    on_status: Callable[[Object], None],
+    on_change: Callable[[Object], None],
     tell: Callable[[str, str], None],
     cancelled: asyncio.Event,
 ) -> LocalRun:
     """Execute a TestRun until its verdict; then every process is ended.
 
-    `objects` are the ConfigMaps and Secrets of its namespace. `on_status` is called with the TestRun whenever its
-    status has changed; `tell` with each service and the provider that it got. `cancelled` cancels the run.
+    `objects` are the ConfigMaps and Secrets of its namespace. `on_change` is called with the TestRun and with
+    each of its TestResultSlices when they have changed; what it raises ends the run, and is raised here. `tell` is
+    called with each service and the provider that it got. `cancelled` cancels the run.
     """
     store = Store()
     body = _admit(store, manifest)
@@ -86,24 +92,41 @@ async def run_locally(  # noqa: PLR0917  (called in one place)
     def read() -> Object:
         return store.get(TESTRUN, run.namespace, run.name) or body
 
+    work = asyncio.create_task(reconciler.run(read))
+    broken: list[Exception] = []
+
     def seen(item: Object) -> None:
         reconciler.wake.set()
-        if item["kind"] == TESTRUN:
-            on_status(item)
+        if item["kind"] in {TESTRUN, SLICE} and not broken:
+            try:
+                on_change(item)
+            except Exception as error:  # noqa: BLE001  (it is raised below: who has written the object is not to blame)
+                broken.append(error)
+                work.cancel()
 
     store.on_change.append(seen)
-    work = asyncio.create_task(reconciler.run(read))
     try:
         cancelling = asyncio.create_task(_cancel(store, read, cancelled))
         while read()["status"].get("phase") not in TERMINAL_PHASES and not work.done():
             await _next_change(store, work)
         cancelling.cancel()
-        return LocalRun(read(), store.items("TestResultSlice"))
+        if broken:
+            raise broken[0]
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
+        slices = store.items(SLICE)
         await cluster.delete_environment(run_namespace(run))
         addresses.close()
+    _note_end(store, read())
+    return LocalRun(read(), slices)
+
+
+def _note_end(store: Store, body: Object) -> None:
+    """Whatever a spec says of retention: processes do not outlive the engine."""
+    aspect = TRUE, "Deleted", "the environment is deleted"
+    status = mark_cleaned(parse_status(body["status"]), aspect, Moment(time.time(), body["metadata"]["generation"]))
+    store.put({**body, "status": status.model_dump(mode="json", by_alias=True, exclude_none=True)})
 
 
 def _admit(store: Store, manifest: Object) -> Object:

@@ -138,8 +138,11 @@ def parse_config_map(text: str) -> LocalMapping:
 
 def _content(folder: Path) -> Object:
     """Files as `kubectl create configmap --from-file` takes them."""
-    files = [folder] if folder.is_file() else sorted(path for path in folder.iterdir() if path.is_file())
-    packed = {path.name: base64.b64encode(path.read_bytes()).decode() for path in files}
+    try:
+        files = [folder] if folder.is_file() else sorted(path for path in folder.iterdir() if path.is_file())
+        packed = {path.name: base64.b64encode(path.read_bytes()).decode() for path in files}
+    except OSError as error:
+        raise MappingError(f"{error.filename or folder} cannot be read: {error.strerror or error}") from None
     return {"binaryData": packed}
 
 

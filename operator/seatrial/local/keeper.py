@@ -35,18 +35,22 @@ def keep(work: Callable[[], int]) -> int:
     """Do the work in a child process and return its exit status; then nothing of what it has started is left.
 
     The child gets every signal that this process gets, once: it is in a process group of its own, so that Ctrl-C does
-    not reach it a second time. When this process is killed, the child is told to end (Linux), and ends what it has
-    started. Raises EngineKilledError.
+    not reach it a second time. It begins with signals held, and calls `take_signals` when it knows what to do with
+    them. When this process is killed, the child is told to end (Linux), and ends what it has started. Raises
+    EngineKilledError.
     """
     adopt_orphans()
     sys.stdout.flush()
     sys.stderr.flush()
+    hold_signals()
     child = os.fork()
     if child == 0:
         _work(work)
     for number in FORWARDED:
         signal.signal(number, lambda number, _: _forward(child, number))
+    take_signals()
     _, status = os.waitpid(child, 0)
+    hold_signals()  # there is a verdict: what comes now is to have it
     kill_children()
     if os.WIFSIGNALED(status):
         raise EngineKilledError(os.WTERMSIG(status))
@@ -62,13 +66,21 @@ def _work(work: Callable[[], int]) -> NoReturn:
         if os.getppid() != parent:
             os._exit(code)
         code = work()
-    except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else 1
     finally:
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
+
+
+def hold_signals() -> None:
+    """Let signals that ask for an end wait."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+
+
+def take_signals() -> None:
+    """Let them come, also those that waited."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
 
 
 def _forward(child: int, number: int) -> None:

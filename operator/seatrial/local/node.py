@@ -97,13 +97,13 @@ class Node:
     async def stop(self, component: str | None = None) -> None:
         """End the pods of a component, or all, and forget them."""
         ending = {name: pod for name, pod in self._pods.items() if component in {None, pod.component}}
-        await asyncio.gather(*(pod.stop() for pod in ending.values()))
-        tasks = [self._tasks.pop(name) for name in ending]
-        for task in tasks:
+        tasks = [task for name in ending if (task := self._tasks.pop(name, None)) is not None]
+        for task in tasks:  # first of all nothing more is started
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(pod.stop() for pod in ending.values()))
         for name, pod in ending.items():
-            del self._pods[name]
+            self._pods.pop(name, None)  # an earlier stop that was broken off may have gone so far
             self._store.delete("Pod", pod.namespace, name)
 
 

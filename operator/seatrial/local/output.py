@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class LineOutput:
         if not data:
             self.finish()
             return
-        self._file.write(data)
+        with suppress(OSError):  # a full disk: the lines count all the same
+            self._file.write(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
         self._lines += lines
         self._changed.set()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import shutil
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from seatrial.local.addresses import NoPortError
 from seatrial.local.containers import (
     MissingKeyError,
     Surroundings,
@@ -21,6 +24,8 @@ from seatrial.local.containers import (
 from seatrial.local.images import MappingError
 from seatrial.local.output import FileOutput, LineOutput
 from seatrial.local.processes import Process
+from seatrial.local.scratch import when_full
+from seatrial.local.servers import NoServerError
 from seatrial.local.statuses import running, status_of, terminated, waiting
 from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, SUITE_CONTAINER
 
@@ -90,7 +95,10 @@ class LocalPod:
             self._set(current, waiting("ErrImageNeverPull", str(error)))
         except MissingKeyError as error:
             self._set(current, waiting("CreateContainerConfigError", str(error)))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            said = f"{error.strerror}{when_full(self._around.folder)}" if error.errno == errno.ENOSPC else f"{error}"
+            self._set(current, terminated(128, "StartError", said))
+        except (ValueError, NoPortError, NoServerError) as error:
             self._set(current, terminated(128, "StartError", f"{error}"))
 
     def _make_volumes(self) -> None:
@@ -162,15 +170,20 @@ class LocalPod:
 
     async def _ask(self, probe: list[str], command: Command) -> int:
         """Run an application's readiness command beside it; its exit status."""
-        log = self._open("probe", lines=False)
-        try:
-            process = await Process.start(probe, env=command.env, folder=command.folder, output=log.end)
-        except OSError as error:
-            os.write(log.end, f"{probe[0]}: {error.strerror}\n".encode())
-            return 127
-        finally:
-            log.close()
-        return await process.wait()
+        with suppress(OSError):
+            log = self._open("probe", lines=False)
+            try:
+                process = await Process.start(probe, env=command.env, folder=command.folder, output=log.end)
+            except OSError as error:
+                os.write(log.end, f"{probe[0]}: {error.strerror}\n".encode())
+                return 127
+            finally:
+                log.close()
+            try:
+                return await process.wait()
+            finally:
+                await process.stop(0)
+        return 127
 
     def _set(self, container: Object, state: Object) -> None:
         self._states[container["name"]] = state

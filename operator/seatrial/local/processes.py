@@ -7,6 +7,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+LOOK_SECONDS = 0.01
 _PRCTL: Callable[..., int] | None = None
 if sys.platform == "linux":
     # Looked up here: between fork and exec only what is there already may be called.
@@ -84,6 +86,13 @@ class Process:
         self._signal_session(signal.SIGKILL)
         await self._process.wait()
 
+    async def stop_all(self, grace_seconds: float, number: int = signal.SIGTERM) -> None:
+        """Ask all of its session to end, and kill what is left of it after some time."""
+        self._signal_session(number)
+        await self._process.wait()
+        await asyncio.to_thread(_await_orphans, self.pid, grace_seconds)
+        self._signal_session(signal.SIGKILL)
+
     def terminate(self) -> None:
         """Ask the process itself to end."""
         self._signal(signal.SIGTERM)
@@ -95,3 +104,12 @@ class Process:
     def _signal_session(self, number: int) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
+
+
+def _await_orphans(group: int, seconds: float) -> None:
+    """Until nothing of a process group is left that has become ours (see `adopt_orphans`), or the time is over."""
+    deadline = time.monotonic() + seconds
+    with suppress(ChildProcessError):
+        while time.monotonic() < deadline:
+            os.waitpid(-group, os.WNOHANG)
+            time.sleep(LOOK_SECONDS)

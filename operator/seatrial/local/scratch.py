@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import signal
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial.errors import SeatrialError
+from seatrial.local.locks import hold, is_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,8 @@ PREFIX = "seatrial-run-"
 MEMORY = Path("/dev/shm")  # noqa: S108  (a memory file system of Linux)
 ROOM_BYTES = 1 << 30
 """As much as a run with every service may need; memory that has less is not used."""
+LEAST_BYTES = 1 << 20
+"""With less than this a folder is as good as full."""
 LOCK = ".lock"
 
 
@@ -29,32 +31,41 @@ class NoScratchError(SeatrialError):
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A new folder, in memory where there is room enough. It is locked until this process and its fork have ended.
+    """A new folder at `data_place()`. It is locked until this process and its fork have ended.
 
     Raises NoScratchError.
     """
     remove_stale()
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_place()))
-        folder.chmod(0o711)  # servers that are not root's go through it
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    except OSError as error:
-        raise NoScratchError(
-            f"no folder can be made for the data of the run: {error}; make room, or set TMPDIR to another place"
-        ) from None
-    try:
+    with ExitStack() as stack:
+        place: Path | None = None
+        try:
+            place = data_place()
+            folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            folder.chmod(0o711)  # servers that are not root's go through it
+            stack.callback(os.close, hold(folder / LOCK))
+        except OSError as error:
+            where = f" in {place}" if place else ""
+            raise NoScratchError(
+                f"no folder for the data of the run can be made{where}: {error.strerror or error}. "
+                "Make room there, or set TMPDIR to a folder that can be written"
+            ) from None
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
 
 
-def _place() -> Path:
+def data_place() -> Path:
+    """Where runs have their folders: where TMPDIR says, else in memory where there is room enough. Raises OSError."""
     with suppress(OSError):
-        if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
+        if not os.environ.get("TMPDIR") and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
             return MEMORY
     return Path(tempfile.gettempdir())
+
+
+def _places() -> set[Path]:
+    """Where runs may be."""
+    with suppress(FileNotFoundError):
+        return {MEMORY, Path(tempfile.gettempdir())}
+    return {MEMORY}
 
 
 def remove_stale() -> list[Path]:
@@ -64,9 +75,9 @@ def remove_stale() -> list[Path]:
     They are known by their environment, which names the folder (Linux). Returns what was removed.
     """
     removed = []
-    for folder in (path for place in {MEMORY, Path(tempfile.gettempdir())} for path in place.glob(f"{PREFIX}*")):
+    for folder in (path for place in _places() for path in place.glob(f"{PREFIX}*")):
         with suppress(OSError):
-            if folder.stat().st_uid != os.getuid() or not _is_stale(folder):
+            if folder.stat().st_uid != os.getuid() or not is_stale(folder):
                 continue
             _kill_those_of(folder)
             shutil.rmtree(folder, ignore_errors=True)
@@ -74,16 +85,21 @@ def remove_stale() -> list[Path]:
     return removed
 
 
-def _is_stale(folder: Path) -> bool:
+def when_full(folder: Path) -> str:
+    """What is to be said of a folder in which there is hardly room; nothing where there is."""
+    with suppress(OSError):
+        disk = os.statvfs(folder)
+        if disk.f_bavail * disk.f_frsize >= LEAST_BYTES and (disk.f_favail or not disk.f_files):
+            return ""
+    place = next((path.parent for path in folder.parents if path.name.startswith(PREFIX)), folder)
+    return f" ({place} is full: make room there, or set TMPDIR to a folder that has more)"
+
+
+def is_stale(folder: Path) -> bool:
     """Whether nobody holds the lock. A folder without one belongs to somebody else, or is just being made."""
-    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(lock)
-    return True
+    with suppress(FileNotFoundError):
+        return not is_held(folder / LOCK)
+    return False
 
 
 def _kill_those_of(folder: Path) -> None:

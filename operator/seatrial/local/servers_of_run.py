@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from seatrial.local.containers import data_of, variables_of
-from seatrial.local.images import MappingError
 from seatrial.local.processes import Process
-from seatrial.local.servers import EXTRA_PORTS, NoServerError, Wanted, find_server
+from seatrial.local.scratch import when_full
+from seatrial.local.servers import EXTRA_PORTS, Wanted, find_server
 from seatrial.naming import CONNECTION_SECRET, NAME_LABEL
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 
 CLEANUP_SECONDS = 10.0
+PREPARATION_SECONDS = 1.0
+"""For what prepares a server to end when it is asked to: PostgreSQL's programs remove their shared memory."""
 
 
 class PreparationError(OSError):
@@ -51,7 +53,7 @@ class Servers:
     async def start(self, container: Object, pod: Object, around: Surroundings, output: int) -> tuple[Process, int]:
         """Start a service's server; with the signal that ends it.
 
-        Raises MappingError when nothing on this machine can be it, and OSError.
+        Raises NoServerError when nothing on this machine can be it, NoPortError and OSError.
         """
         service: str = pod["metadata"]["labels"][NAME_LABEL]
         folder = self._data / service
@@ -68,24 +70,27 @@ class Servers:
             extra_ports=extra,
             arguments=tuple(container.get("args") or ()),
         )
-        try:
-            launch = await asyncio.to_thread(find_server, wanted, self._search)
-        except NoServerError as error:
-            raise MappingError(str(error)) from None
+        launch = await asyncio.to_thread(find_server, wanted, self._search)
         self._tell(service, launch.provider)
         await self._prepare(launch, output)
         for port in (*self._addresses.ports_of(service).values(), *extra.values()):
             self._addresses.release(port)
         self._launches.append(launch)
-        process = await Process.start(
-            launch.command,
-            env=launch.env,
-            folder=launch.folder,
-            output=output,
-            identity=(launch.user, launch.group) if launch.user is not None else None,
-            last_signal=launch.stop,
+        starting = asyncio.create_task(
+            Process.start(
+                launch.command,
+                env=launch.env,
+                folder=launch.folder,
+                output=output,
+                identity=(launch.user, launch.group) if launch.user is not None else None,
+                last_signal=launch.stop,
+            )
         )
-        return process, launch.stop
+        try:
+            return await asyncio.shield(starting), launch.stop
+        except asyncio.CancelledError:  # SIGKILL, which asyncio would send, is not how each server is to be ended
+            await (await starting).stop(PREPARATION_SECONDS, launch.stop)
+            raise
 
     async def _prepare(self, launch: Launch, output: int) -> None:
         for name, content in launch.files.items():
@@ -94,8 +99,16 @@ class Servers:
             path.write_text(content)
         for command in launch.prepare:
             process = await Process.start(command, env=launch.env, folder=launch.folder, output=output)
-            if code := await process.wait():
-                raise PreparationError(f"{command[0]} ended with exit code {code} before the server was started")
+            try:
+                code = await process.wait()
+            except asyncio.CancelledError:
+                await process.stop_all(PREPARATION_SECONDS)
+                raise
+            await process.stop(0)  # what it has left behind
+            if code:
+                raise PreparationError(
+                    f"what prepares {launch.provider} ended with exit code {code}{when_full(launch.folder)}"
+                )
 
     async def clean_up(self) -> None:
         """Remove what servers leave behind that are no processes and no files of theirs."""

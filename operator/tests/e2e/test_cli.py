@@ -270,26 +270,14 @@ def test_nothing_of_that_name(cli: Cli) -> None:
         assert "nix" in answer.err
 
 
-APPLY = (
-    "import sys; from pathlib import Path; from seatrial.cli.commands.run_on_cluster import *\n"
-    "from seatrial.cli.__main__ import main\nfrom seatrial.cli import exits\n"
-    "try:\n    sys.exit(apply_and_follow([Path(sys.argv[1])], ClusterOptions(Where(namespace=sys.argv[2]))))\n"
-    "except exits.CliError as error:\n    sys.exit(f'error: {error.message}')\n"
-)
-
-
 def test_applied_and_followed(tenant: Tenant, cli: Cli) -> None:
-    command = [sys.executable, "-c", APPLY, str(ROOT / "examples/quickstart.yaml"), tenant.namespace]
-
-    def run() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, env=cli.environment, capture_output=True, text=True, timeout=120, check=False)
-
-    first = run()
-    assert first.returncode == 0, first.stderr
-    assert first.stdout.startswith("quickstart: Passed, 4 passed")
-    second = run()
-    assert second.returncode == 1
-    assert "is over already (Passed), and one TestRun is one execution" in second.stderr
+    run = ("run", "--cluster", str(ROOT / "examples/quickstart.yaml"))
+    first = cli(*run)
+    assert first.code == 0, first.err
+    assert first.out.startswith("quickstart: Passed, 4 passed")
+    second = cli(*run)
+    assert second.code == 2
+    assert "is over already (Passed), and one TestRun is one execution" in second.err
     assert cli("clean", "quickstart", "--yes").code == 0
     eventually("it is gone", lambda: get("testrun", "quickstart", tenant.namespace) is None)
-    assert run().returncode == 0
+    assert cli(*run).code == 0

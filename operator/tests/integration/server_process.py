@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from seatrial.agent.environment.attempts import until_success
 from seatrial.agent.environment.checks import load
 from seatrial.agent.environment.input import Service, Topic
-from seatrial.local.servers import EXTRA_PORTS, Address, Launch, Search, Wanted, find_server
+from seatrial.local.servers import EXTRA_PORTS, Launch, Search, Wanted, find_server
+from seatrial.plan import Address
 from tests.integration.agent_process import free_port
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import shlex
@@ -11,13 +10,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
@@ -25,6 +22,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 import seatrial
 from seatrial.local.servers import NoServerError, Search, find_server, this_machine
+from tests.influxd import take_influxd
+from tests.integration.local_machine import program
 from tests.integration.server_process import Bench, PrepareFailedError, bench, end_group, prepare, ready
 
 if TYPE_CHECKING:
@@ -62,12 +61,6 @@ def wheels(machine: Search) -> Iterator[Bench]:
         kept = {name: os.environ[name] for name in ("HOME", "PYTHONPATH") if name in os.environ}
         environment = {"PATH": str(tools), **kept}
         yield replace(found, search=replace(machine, postgres_folders=(), environment=environment))
-
-
-def program(name: str) -> str:
-    found = shutil.which(name)
-    assert found is not None, f"{name} is not on PATH; CONTRIBUTING.md lists what the tests need"
-    return found
 
 
 @pytest.fixture
@@ -338,10 +331,8 @@ def test_a_machine_without_maven_is_told_so(wheels: Bench, tmp_path: Path) -> No
 @pytest.mark.e2e
 async def test_influxdb_answers(wheels: Bench, tmp_path: Path) -> None:
     """No package has it, so it is the one of the image, which must have been built."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    take_from_image("influxdb", "usr/bin/influxd", folder / "influxd")
-    search = replace(wheels.search, environment={**wheels.search.environment, "PATH": str(folder)})
+    take_influxd(tmp_path)
+    search = replace(wheels.search, environment={**wheels.search.environment, "PATH": str(tmp_path)})
     wanted = wheels.wanted("influxdb")
     launch = find_server(wanted, search)
     assert re.fullmatch(r"influxd 2\.\S+ on PATH", launch.provider)
@@ -353,29 +344,3 @@ async def test_influxdb_answers(wheels: Bench, tmp_path: Path) -> None:
             status, said = running.end()
     assert status != 0
     assert "address already in use" in said
-
-
-def take_from_image(image_name: str, name: str, target: Path) -> None:
-    """A file out of the layers of an OCI archive that `make images` has left."""
-    archives = [sys.executable, "-m", "images", "archives", image_name]
-    listed = subprocess.run(archives, cwd=REPOSITORY, check=True, capture_output=True, text=True)
-    archive = Path(listed.stdout.strip())
-    with tarfile.open(archive) as image:
-
-        def blob(digest: str) -> IO[bytes]:
-            file = image.extractfile(f"blobs/sha256/{digest.removeprefix('sha256:')}")
-            assert file is not None
-            return file
-
-        index = image.extractfile("index.json")
-        assert index is not None
-        manifest = json.load(blob(json.load(index)["manifests"][0]["digest"]))
-        for layer in manifest["layers"]:
-            with tarfile.open(fileobj=blob(layer["digest"])) as files:
-                if name in files.getnames():
-                    content = files.extractfile(name)
-                    assert content is not None
-                    target.write_bytes(content.read())
-                    target.chmod(0o755)
-                    return
-    raise AssertionError(f"there is no {name} in {archive}")

@@ -12,6 +12,7 @@ from seatrial.api.status import TestRunStatus
 from seatrial.decide import Decision, Orders, Past, SuiteDecision, decide
 from seatrial.environment import ComponentState, EnvironmentState
 from seatrial.evidence import ShardEvidence
+from seatrial.local.store import merge
 from seatrial.records import (
     ID_BYTES,
     LOCATION_BYTES,
@@ -151,19 +152,6 @@ def test_fitting_measures_a_status_a_few_times(monkeypatch: Any) -> None:
 
 
 OBJECTS = st.dictionaries(st.sampled_from("abc"), API_JSON.filter(lambda value: value is not None), max_size=3)
-
-
-def merge(target: Any, patch: Any) -> Any:
-    """RFC 7386, as its pseudo-code has it."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            result.pop(name, None)
-        else:
-            result[name] = merge(result.get(name), value)
-    return result
 
 
 def without_nulls(value: Any) -> Any:

@@ -17,11 +17,14 @@ from seatrial.api.crd import crds
 from seatrial.cli.doctor import Check, State, machine, services
 from seatrial.cli.doctor.cluster import check_cluster
 from seatrial.cli.options import Where
-from seatrial.errors import SeatrialError
+from seatrial.local.servers import Launch, NoServerError
+from seatrial.local.servers.model import Unfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from seatrial.local.servers import Search, Wanted
 
 
 def by_name(checks: list[Check]) -> dict[str, Check]:
@@ -31,9 +34,16 @@ def by_name(checks: list[Check]) -> dict[str, Check]:
 def test_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for free, state in ((10, State.FAIL), (500 * 2**20, State.WARN), (2**33, State.OK)):
         monkeypatch.setattr(machine.shutil, "disk_usage", lambda _path, free=free: SimpleNamespace(free=free))
-        assert machine.check_room(tmp_path).state is state
+        assert machine.check_room().state is state
     monkeypatch.undo()
-    assert machine.check_room(tmp_path / "none").state is State.FAIL
+    monkeypatch.setattr(machine, "data_place", lambda: tmp_path / "none")
+    assert machine.check_room() == Check(
+        "machine",
+        "room for data",
+        State.FAIL,
+        "No such file or directory",
+        "set TMPDIR to a folder that is there",
+    )
 
 
 def test_memory(tmp_path: Path) -> None:
@@ -59,35 +69,18 @@ def test_a_program_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert machine.check_docker().seen == "daemon 27.1"
 
 
-class Engine:
-    """What the checks ask of the local engine, as its own interface has it."""
-
-    EXTRA_PORTS = {"kafka": ("controller",)}  # noqa: RUF012
-    Wanted = SimpleNamespace
-    Address = SimpleNamespace(__call__=None)
-
-    def __init__(self, found: dict[str, str]) -> None:
-        self.found = found
-        self.Address = lambda host, port: SimpleNamespace(host=host, port=port)
-
-    def this_machine(self) -> None:
-        return None
-
-    def find_server(self, wanted: Any, _search: None) -> Any:
-        if wanted.service == "kafka":
-            assert wanted.extra_ports == {"controller": 1}
-        if wanted.service not in self.found:
-            raise SeatrialError(
-                f"spec.services.{wanted.service}: there is no {wanted.service} that can be started on this machine.\n"
-                "  PATH: no such program\n  Docker: no daemon\nWhat helps: install it."
-            )
-        return SimpleNamespace(provider=self.found[wanted.service])
-
-
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
+    """A machine on which these services have these providers."""
+
     def use(found: dict[str, str]) -> None:
-        monkeypatch.setattr(services.importlib, "import_module", lambda _name: Engine(found))
+        def find(wanted: Wanted, _search: Search) -> Launch:
+            if wanted.service not in found:
+                tried = [Unfit("PATH", "no such program"), Unfit("Docker", "no daemon")]
+                raise NoServerError(wanted.service, None, tried, "install it")
+            return Launch((), {}, wanted.folder, found[wanted.service])
+
+        monkeypatch.setattr(services, "find_server", find)
 
     return use
 
@@ -97,7 +90,7 @@ def test_services_that_can_be_started(engine: Callable[[dict[str, str]], None]) 
     checks = by_name(list(services.check_services(["postgres"])))
     assert checks["redis"] == Check("services", "redis", State.OK, "redis-server 7.0.15 on PATH")
     assert checks["kafka"] == Check(
-        "services", "kafka", State.WARN, "PATH: no such program; Docker: no daemon", "install it."
+        "services", "kafka", State.WARN, "PATH: no such program; Docker: no daemon", "install it"
     )
     assert checks["postgres"].state is State.FAIL, "it is needed"
     assert "any service" not in checks

@@ -316,6 +316,12 @@ class TestServices:
         assert verdict is not None
         assert verdict.message == "service redis died (Evicted)"
 
+    def test_a_pod_whose_command_cannot_be_started(self) -> None:
+        container = ended("redis", 128, "StartError", message='exec: "redis-server": not found')
+        verdict = Situation(pods={"redis": pod("service", "redis", container)}).decide().verdict
+        assert verdict is not None
+        assert verdict.message == 'service redis cannot start: exec: "redis-server": not found'
+
     def test_a_pod_that_ended_without_a_word(self) -> None:
         verdict = Situation(pods={"redis": pod("service", "redis", phase="Failed")}).decide().verdict
         assert verdict is not None
@@ -476,16 +482,27 @@ TOLD_BY_THE_GATE = (*opening()[:1], end(None, reason="EnvironmentFailed", messag
 class TestWhatTheGateSaid:
     """Suites that were told so may end before the environment pod's log says what it was that failed."""
 
-    def verdict(self, environment: EnvironmentState, **pods: PodView) -> Judgement | None:
+    def decision(self, environment: EnvironmentState, **pods: PodView) -> Decision:
         shards = shards_of(evidence_of(TOLD_BY_THE_GATE, "core"), evidence_of(TOLD_BY_THE_GATE, "slow"))
         by_name = {pod.name: pod for pod in (over_pod("core"), over_pod("slow"), *pods.values())}
-        return Situation({"shards": shards, "environment": environment}, dict(by_name)).decide().verdict
+        return Situation({"shards": shards, "environment": environment}, dict(by_name)).decide()
+
+    def verdict(self, environment: EnvironmentState, **pods: PodView) -> Judgement | None:
+        return self.decision(environment, **pods).verdict
 
     def test_the_environment_has_said_it(self) -> None:
         said = replace(CLOSED, failed_reason="ApplicationNotReady", failed_message="404")
         verdict = self.verdict(said)
         assert verdict is not None
         assert verdict.reason == "ApplicationNotReady"
+
+    def test_the_suites_have_no_reason_of_their_own(self) -> None:
+        """Theirs would depend on whether their records came before the verdict."""
+        said = replace(CLOSED, failed_reason="ApplicationNotReady", failed_message="404")
+        cut = Judgement(State.ERROR, "ApplicationNotReady", "the run ended before it did")
+        suites = self.decision(said).suites
+        assert [suite.judgement for suite in suites.values()] == [cut, cut]
+        assert [suite.shards for suite in suites.values()] == [(cut,), (cut,)]
 
     def test_the_environment_is_about_to_say_it(self) -> None:
         assert self.verdict(CLOSED, core=suite_pod("core")) is None

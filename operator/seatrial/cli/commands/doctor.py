@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seatrial.cli.exits import CliError, Exit
+from seatrial.cli.exits import Exit
 from seatrial.cli.options import Context, InCluster, Kubeconfig, Namespace, Output, OutputFormat, Where
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ _MARKS = {"ok": ("✓", typer.colors.GREEN), "warn": ("!", typer.colors.YELLOW),
 def doctor(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="[FILE...]", help="Manifests whose services this machine must have.", show_default=False
-        ),
+        typer.Argument(metavar="FILE", help="Manifests whose services this machine must have.", show_default=False),
     ] = None,
     output: OutputFormat = Output.TABLE,
     namespace: Namespace = "",
@@ -37,12 +35,8 @@ def doctor(
     Exit codes: 0 ready, 2 something is missing without which nothing can run.
     """
     from seatrial.cli.doctor import State, examine
-    from seatrial.cli.manifest import ManifestError
 
-    try:
-        checks = examine(Where(namespace, context, kubeconfig, cluster), files or ())
-    except ManifestError as error:
-        raise CliError(str(error), Exit.USAGE if error.readable else Exit.CANNOT_ASK) from None
+    checks = examine(Where(namespace, context, kubeconfig, cluster), files or ())
     failed = any(check.state is State.FAIL for check in checks)
     if output is Output.JSON:
         print(json.dumps({"ready": not failed, "checks": [asdict(check) for check in checks]}, indent=2))

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from seatrial.cli.options import Force
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
@@ -28,7 +30,7 @@ def compose(
             "--name", metavar="NAME", help="Name of the TestRun; the project's when absent.", show_default=False
         ),
     ] = "",
-    force: Annotated[bool, typer.Option("--force", help="Replace the output if it is there.")] = False,
+    force: Force = False,
 ) -> None:
     """Make a TestRun from a compose file. What could not be taken over is listed on standard error."""
     from seatrial.cli.compose import convert, read_compose

@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 
 from seatrial.cli.exits import CliError, Exit
+from seatrial.cli.options import Force
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder of the project.")] = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the project.")] = Path(),
+    force: Force = False,
 ) -> None:
     """Write testrun.yaml, seatrial.toml and, where a project has no tests, a first one."""
     from seatrial.cli.starting import look_at, starting_files

@@ -5,22 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from seatrial.cli.exits import Exit
-from seatrial.cli.options import Output, OutputFormat
-
-if TYPE_CHECKING:
-    from seatrial.cli.manifest import Manifest, Problem
+from seatrial.cli.options import Files, Output, OutputFormat
 
 
 def lint(
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Manifests; - for standard input.", show_default=False)
-    ],
+    files: Files,
     output: OutputFormat = Output.TABLE,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as problems.")] = False,
 ) -> None:
@@ -30,18 +24,10 @@ def lint(
     """
     from seatrial.cli.lint import lint as check
     from seatrial.cli.lint.objects import TEST_RUN
-    from seatrial.cli.manifest import ManifestError, load_manifests
+    from seatrial.cli.manifest import load_files
 
-    manifests: list[Manifest] = []
-    problems: list[Problem] = []
-    readable = True
-    for path in dict.fromkeys(files):
-        try:
-            manifests += load_manifests(path)
-        except ManifestError as error:
-            problems += error.problems
-            readable = readable and error.readable
-    problems = sorted([*problems, *check(manifests)])
+    manifests, wrong = load_files(files)
+    problems = sorted([*(wrong.problems if wrong else ()), *check(manifests)])
     errors = [problem for problem in problems if problem.severity == "error"]
     runs = sum(manifest.kind == TEST_RUN for manifest in manifests)
     if output is Output.JSON:
@@ -52,7 +38,7 @@ def lint(
             print(problem)
         if not problems:
             print(f"{_count(runs, 'TestRun')} in {_count(len(files), 'file')}: nothing wrong", file=sys.stderr)
-    if not readable:
+    if wrong is not None and not wrong.readable:
         raise typer.Exit(Exit.CANNOT_ASK)
     if errors or (strict and problems):
         raise typer.Exit(Exit.FAILED)

@@ -9,17 +9,22 @@ import typer
 
 from seatrial.cli.environment import part_of
 from seatrial.cli.exits import CliError, Exit
-from seatrial.cli.options import Context, InCluster, Kubeconfig, Namespace, RunName, Where
+from seatrial.cli.options import (
+    AppName,
+    Context,
+    InCluster,
+    Kubeconfig,
+    Namespace,
+    RunName,
+    ServiceName,
+    SuiteName,
+    Where,
+)
 
 if TYPE_CHECKING:
     from seatrial.cli.environment import Part
 
-SuiteName = Annotated[str, typer.Option("--suite", metavar="NAME", help="Of a suite.", show_default=False)]
-Shard = Annotated[
-    int | None, typer.Option("--shard", metavar="N", min=0, help="Of one shard of it.", show_default=False)
-]
-ServiceName = Annotated[str, typer.Option("--service", metavar="NAME", help="Of a service.", show_default=False)]
-AppName = Annotated[str, typer.Option("--app", metavar="NAME", help="Of an application.", show_default=False)]
+Shard = Annotated[int | None, typer.Option("--shard", metavar="N", min=0, help="One shard of it.", show_default=False)]
 TestId = Annotated[
     str, typer.Option("--test", metavar="NODEID", help="What a test has said: its failures.", show_default=False)
 ]

@@ -8,12 +8,21 @@ from typing import Annotated, Any
 
 import typer
 
-from seatrial.cli.commands.wait import Timeout, follow_on, tell_end
+from seatrial.cli.commands.wait import follow_on, tell_end
 from seatrial.cli.durations import seconds_of_duration
 from seatrial.cli.exits import Exit
-from seatrial.cli.options import Context, Kubeconfig, Namespace, Output, OutputFormat, RunName, Where
+from seatrial.cli.options import (
+    Context,
+    Failed,
+    Kubeconfig,
+    Namespace,
+    Output,
+    OutputFormat,
+    RunName,
+    Timeout,
+    Where,
+)
 
-Failed = Annotated[bool, typer.Option("--failed", help="Only the tests that failed or had an error.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for its end and exit as `seatrial wait` does.")]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seatrial.cli.exits import CliError, Exit, exit_of
-from seatrial.cli.options import Context, InCluster, Kubeconfig, Namespace, RunName, Where
+from seatrial.cli.options import Context, Failed, InCluster, Kubeconfig, Namespace, RunName, Where
 
 if TYPE_CHECKING:
     from seatrial.cli.record import RunRecord
@@ -27,7 +27,6 @@ class Format(StrEnum):
 SELECTABLE = frozenset({Format.TABLE, Format.JSON})
 """The other formats are whole runs: whoever reads them would take a part for all."""
 
-Failed = Annotated[bool, typer.Option("--failed", help="Only tests that failed or had an error.")]
 Flaky = Annotated[bool, typer.Option("--flaky", help="Only tests that passed after a failed attempt.")]
 Slowest = Annotated[
     int,

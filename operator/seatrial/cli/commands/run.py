@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from seatrial.cli.exits import CliError, Exit
-from seatrial.cli.options import Context, Kubeconfig, Namespace, Output, OutputFormat
+from seatrial.cli.options import Context, Files, Kubeconfig, Namespace, Output, OutputFormat
 
 
 def run(
-    files: Annotated[list[Path], typer.Argument(help="Manifests; - is standard input.", metavar="FILE...")],
+    files: Files,
     mapping: Annotated[
         list[str] | None,
         typer.Option("--map", metavar="IMAGE=DIR", help="The folder that stands for an image; may be given often."),
@@ -66,9 +66,9 @@ def run(
             known = parse_config_map(text).plus(known)
     except MappingError as error:
         raise CliError(str(error), Exit.USAGE) from None
-    with Order.make(files, known, output) as order:
-        try:
+    try:
+        with Order.make(files, known, output) as order:
             return keep(lambda: execute(order))
-        except EngineKilledError as error:
-            what = f"the engine was killed by {error}: there is no verdict, and its processes are gone; run it again"
-            raise CliError(what) from None
+    except EngineKilledError as error:
+        what = f"the engine was killed by {error}: there is no verdict, and its processes are gone; run it again"
+        raise CliError(what) from None

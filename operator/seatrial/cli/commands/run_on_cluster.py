@@ -35,18 +35,20 @@ def apply_and_follow(paths: Sequence[Path], options: ClusterOptions) -> Exit | i
     Raises CliError for files that cannot be read or hold no TestRun, and for what the cluster refuses.
     """
     from seatrial.cli.applying import read_objects
-    from seatrial.cli.commands.wait import INTERRUPTED, interrupted, tell_end
+    from seatrial.cli.commands.wait import interrupted, tell_ends
+    from seatrial.cli.ends import INTERRUPTED, interrupts
     from seatrial.cli.screen import notice
 
     objects = read_objects(paths)
     started: list[str] = []
     try:
-        runs = asyncio.run(_apply_and_follow(objects, options, started))
+        with interrupts():
+            runs = asyncio.run(_apply_and_follow(objects, options, started))
     except KeyboardInterrupt:
         for name in started:
             notice(interrupted(name, options.where))
         return INTERRUPTED
-    return max(tell_end(run, options.output) for run in runs)
+    return tell_ends(runs, options.output)
 
 
 async def _apply_and_follow(objects: list[Object], options: ClusterOptions, started: list[str]) -> list[Object]:

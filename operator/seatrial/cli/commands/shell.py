@@ -10,17 +10,10 @@ import typer
 
 from seatrial.cli.environment import Part, environment_of, is_running, part_of, pods_of, run_kubectl
 from seatrial.cli.exits import CliError
-from seatrial.cli.options import Context, Kubeconfig, Namespace, RunName, Where
+from seatrial.cli.options import AppName, Context, Kubeconfig, Namespace, RunName, ServiceName, SuiteName, Where
 
 Object = dict[str, Any]
 
-SuiteName = Annotated[str, typer.Option("--suite", metavar="NAME", help="In the pod of a suite.", show_default=False)]
-ServiceName = Annotated[
-    str, typer.Option("--service", metavar="NAME", help="In the pod of a service.", show_default=False)
-]
-AppName = Annotated[
-    str, typer.Option("--app", metavar="NAME", help="In the pod of an application.", show_default=False)
-]
 Command = Annotated[
     list[str] | None,
     typer.Argument(metavar="COMMAND", help="What to run, after `--`; a shell when absent.", show_default=False),

@@ -13,16 +13,16 @@ from seatrial.cli.options import (
     InCluster,
     Kubeconfig,
     Namespace,
-    OptionalRunName,
     Output,
     OutputFormat,
+    RunName,
     Selector,
     Where,
 )
 
 
 def status(
-    run: OptionalRunName = "",
+    run: RunName = "",
     all_namespaces: AllNamespaces = False,
     selector: Selector = "",
     cluster: InCluster = False,
@@ -31,7 +31,7 @@ def status(
     kubeconfig: Kubeconfig = None,
     output: OutputFormat = Output.TABLE,
 ) -> int:
-    """Show one run in full, or the TestRuns of a cluster.
+    """Show one run in full, or the TestRuns of a cluster; the runs of this machine where no cluster can be asked.
 
     A local run comes first when it has the name that is asked for and no option names a cluster.
     """
@@ -59,9 +59,17 @@ def _show(name: str, where: Where, output: Output) -> None:
 
 def _list(where: Where, selector: str, output: Output, *, everywhere: bool) -> None:
     from seatrial.cli.describe import list_runs
+    from seatrial.cli.records import read_record, run_folders
     from seatrial.cli.screen import notice, now
 
-    runs, place = asyncio.run(_read(where, selector, everywhere=everywhere))
+    try:
+        runs, place = asyncio.run(_read(where, selector, everywhere=everywhere))
+    except CliError as error:
+        folders = run_folders()
+        if where.explicit or selector or everywhere or not folders:
+            raise
+        notice(f"{error.message}; these are the runs of this machine")
+        runs, place = [read_record(folder).run for folder in folders], "this machine"
     if output is Output.JSON:
         print(json.dumps({"apiVersion": "v1", "kind": "List", "items": runs}, indent=2))
     elif runs:

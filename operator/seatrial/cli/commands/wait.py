@@ -5,23 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from seatrial.cli.durations import seconds_of_duration
+from seatrial.cli.ends import INTERRUPTED, interrupts
 from seatrial.cli.exits import Exit, exit_of
-from seatrial.cli.options import Context, Kubeconfig, Namespace, Output, OutputFormat, RunName, Where
+from seatrial.cli.options import Context, Kubeconfig, Namespace, Output, OutputFormat, RunName, Timeout, Where
 
 if TYPE_CHECKING:
-    from seatrial.cli.cluster import RunCluster
+    from collections.abc import Sequence
 
-Timeout = Annotated[
-    str,
-    typer.Option("--timeout", metavar="DURATION", help="Wait no longer than this, such as 30m.", show_default=False),
-]
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as a shell has it."""
+    from seatrial.cli.cluster import RunCluster
 
 
 def wait(
@@ -47,7 +41,8 @@ def follow_to_end(name: str, where: Where, seconds: float | None, output: Output
     from seatrial.cli.screen import notice
 
     try:
-        run = asyncio.run(_follow(name, where, seconds))
+        with interrupts():
+            run = asyncio.run(_follow(name, where, seconds))
     except KeyboardInterrupt:
         notice(interrupted(name, where))
         return INTERRUPTED
@@ -71,7 +66,19 @@ def tell_end(run: dict[str, Any], output: Output) -> int:
     elif not (sys.stdout.isatty() and sys.stderr.isatty()):  # there the progress has ended with it already
         text = f"{run['metadata']['name']}: {one_line(verdict_text(status), 2000)}"
         print(text)
-    code = exit_of(status)
+    return _code(run)
+
+
+def tell_ends(runs: Sequence[dict[str, Any]], output: Output) -> int:
+    """The verdicts of TestRuns, in JSON as one object; returns the worst exit code."""
+    if output is Output.JSON and len(runs) > 1:
+        print(json.dumps({"apiVersion": "v1", "kind": "List", "items": runs}, indent=2))
+        return max(_code(run) for run in runs)
+    return max(tell_end(run, output) for run in runs)
+
+
+def _code(run: dict[str, Any]) -> int:
+    code = exit_of(run["status"])
     return Exit.CANNOT_ASK if code is None else code
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.cli.doctor.model import Check, State
 from seatrial.cli.records import runs_folder
+from seatrial.local.scratch import data_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ def check_machine() -> Iterator[Check]:
     yield check_docker()
     yield check_folder("records of runs", runs_folder(), "XDG_STATE_HOME")
     yield check_folder("cache", cache_folder(), "XDG_CACHE_HOME")
-    yield check_room(data_folder())
+    yield check_room()
     yield check_memory(Path("/proc/meminfo"))
 
 
@@ -133,12 +134,6 @@ def cache_folder() -> Path:
     return (Path(cache) if Path(cache).is_absolute() else Path.home() / ".cache") / "seatrial"
 
 
-def data_folder() -> Path:
-    """Where servers keep their data while a run goes on: in memory where there is a place for that."""
-    memory = Path("/dev/shm")  # noqa: S108  (the folder is looked at, nothing is written to a known name)
-    return memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
-
-
 def check_folder(name: str, folder: Path, variable: str) -> Check:
     """Whether files can be made in a folder, which is made if it is not there."""
     advice = f"make it writable, or set {variable} to a folder that is"
@@ -152,15 +147,14 @@ def check_folder(name: str, folder: Path, variable: str) -> Check:
     return Check(_AREA, name, State.OK, str(folder))
 
 
-def check_room(folder: Path) -> Check:
+def check_room() -> Check:
     """Free space for the data of servers."""
     name = "room for data"
     try:
+        folder = data_place()
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        return Check(
-            _AREA, name, State.FAIL, f"{folder}: {error.strerror or error}", "set TMPDIR to a folder that is there"
-        )
+        return Check(_AREA, name, State.FAIL, error.strerror or str(error), "set TMPDIR to a folder that is there")
     seen = f"{free // MEBIBYTE} MiB free in {folder}"
     if free < ENOUGH_ROOM:
         state = State.FAIL if free < LEAST_ROOM else State.WARN

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from seatrial.cli.doctor.machine import check_machine
 from seatrial.cli.doctor.services import SERVICES, check_services
 from seatrial.cli.lint.objects import TEST_RUN
-from seatrial.cli.manifest import load_manifests
+from seatrial.cli.manifest import load_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,11 +34,10 @@ def examine(where: Where, files: Iterable[Path] = ()) -> list[Check]:
 
 def _needed(files: Iterable[Path]) -> set[str]:
     found: set[str] = set()
-    for path in files:
-        for manifest in load_manifests(path):
-            spec = manifest.body.get("spec")
-            services = spec.get("services") if manifest.kind == TEST_RUN and isinstance(spec, dict) else None
-            found |= set(services or ()) & set(SERVICES) if isinstance(services, dict) else set()
+    for manifest in load_all(files):
+        spec = manifest.body.get("spec")
+        services = spec.get("services") if manifest.kind == TEST_RUN and isinstance(spec, dict) else None
+        found |= set(services or ()) & set(SERVICES) if isinstance(services, dict) else set()
     return found
 
 

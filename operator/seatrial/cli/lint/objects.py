@@ -93,7 +93,7 @@ def _check_metadata(manifest: Manifest) -> list[Problem]:
         if name not in _METADATA
     ]
     name, prefix = metadata.get("name"), metadata.get("generateName")
-    if not name and not prefix:
+    if not name and not (prefix and manifest.kind == TEST_RUN):
         problems.append(manifest.problem(("metadata", "name"), f"is required; allowed: {_NAME_WORDS}"))
     for key, value, pattern, words, limit in (
         ("name", name, _NAME, _NAME_WORDS, MAX_NAME),

@@ -35,7 +35,7 @@ def check_references(manifests: Sequence[Manifest]) -> list[Problem]:
             )
     for manifest in manifests:
         if manifest.kind == TEST_RUN:
-            for path, kind, reference in _references(manifest.body.get("spec"), ("spec",)):
+            for path, kind, reference in references(manifest.body.get("spec"), ("spec",)):
                 problems += _check(manifest, path, kind, reference, known)
     return problems
 
@@ -45,17 +45,18 @@ def _namespace(manifest: Manifest) -> Any:
     return metadata.get("namespace") if isinstance(metadata, dict) else None
 
 
-def _references(value: Any, path: Path) -> Iterator[tuple[Path, str, dict[str, Any]]]:
+def references(value: Any, path: Path) -> Iterator[tuple[Path, str, dict[str, Any]]]:
+    """The ConfigMaps and Secrets that a part of a spec names: where, which kind, and the reference. Pure."""
     if isinstance(value, dict):
         for name, member in value.items():
             here = (*path, name)
             if name in _KINDS and isinstance(member, dict) and isinstance(member.get("name"), str):
                 yield here, _KINDS[name], member
             else:
-                yield from _references(member, here)
+                yield from references(member, here)
     elif isinstance(value, list):
         for index, member in enumerate(value):
-            yield from _references(member, (*path, index))
+            yield from references(member, (*path, index))
 
 
 def _check(

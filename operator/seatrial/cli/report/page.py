@@ -152,6 +152,7 @@ def _attempt(attempt: Result) -> dict[str, Any]:
     return {
         "number": attempt.attempt,
         "outcome": one_line(attempt.outcome),
+        "seconds": attempt.duration_seconds,
         "duration": duration(attempt.duration_seconds),
         "message": one_line(attempt.message),
         "location": one_line(attempt.location),

@@ -19,6 +19,18 @@ MAX_BARS = 200
 COLUMNS = 300
 MAX_LANES = 64
 _SEVERITY = {"skipped": 0, "xfailed": 1, "xpassed": 2, "passed": 3, "retried": 4, "error": 5, "failed": 6}
+_LEGEND = {
+    "starting": ("provision",),
+    "until the first test": ("wait",),
+    "tests run": ("tests",),
+    "until the verdict": ("collect",),
+    "can be used": ("up",),
+    "not usable": ("broken",),
+    "passed": ("passed", "xpassed"),
+    "failed or error": ("failed", "error"),
+    "tried again": ("retried",),
+    "skipped or expected failure": ("skipped", "xfailed"),
+}
 _LEAST_PERCENT = 0.15
 """What is shorter is drawn so long: a test of a millisecond must be seen, too."""
 _STEPS = (
@@ -79,9 +91,17 @@ class Timeline:
     hidden: int
     """Lanes that are left out."""
 
+    @property
+    def legend(self) -> list[tuple[str, str]]:
+        """What the colours of its bars mean: a class, and the words."""
+        kinds = {bar.kind for lane in self.lanes for bar in lane.bars}
+        return [(meant[0], words) for words, meant in _LEGEND.items() if kinds & set(meant)]
+
 
 def duration(seconds: float) -> str:
     """A duration for people."""
+    if 0 < seconds < 0.00995:  # noqa: PLR2004
+        return f"{seconds * 1000:.1f} ms"
     if seconds < 0.9995:  # noqa: PLR2004
         return f"{seconds * 1000:.0f} ms"
     if seconds < 59.95:  # noqa: PLR2004

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 from seatrial.local.servers.model import Launch, NoServerError, Wanted
 from seatrial.local.servers.search import Search, this_machine
-from seatrial.plan import Address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from seatrial.local.servers.model import Unfit
 
-__all__ = ["EXTRA_PORTS", "Address", "Launch", "NoServerError", "Search", "Wanted", "find_server", "this_machine"]
+__all__ = ["EXTRA_PORTS", "Launch", "NoServerError", "Search", "Wanted", "find_server", "this_machine"]
 
 EXTRA_PORTS: Mapping[str, tuple[str, ...]] = {"kafka": ("controller",), "redpanda": ("registry",)}
 """The keys of `Wanted.extra_ports`, by service."""
@@ -37,9 +36,4 @@ def find_server(wanted: Wanted, search: Search) -> Launch:
         if isinstance(found, Launch):
             return found
         tried.append(found)
-    version = f" {wanted.version}" if wanted.version else ""
-    name = wanted.service
-    lines = [f"spec.services.{name}: there is no {name}{version} that can be started on this machine."]
-    lines += [f"  {unfit.provider}: {unfit.why}" for unfit in tried]
-    lines.append(f"What helps: {ADVICE[name]}.")
-    raise NoServerError("\n".join(lines))
+    raise NoServerError(wanted.service, wanted.version, tried, ADVICE[wanted.service])

@@ -9,14 +9,25 @@ from typing import TYPE_CHECKING
 from seatrial.errors import SeatrialError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from seatrial.plan import Address
 
 
 class NoServerError(SeatrialError):
-    """No provider fits; the message names each that was tried, why not, and what to install or to write instead."""
+    """No provider fits."""
+
+    def __init__(self, service: str, version: str | None, tried: Sequence[Unfit], advice: str) -> None:
+        name = f"{service} {version}" if version else service
+        self.tried = "; ".join(f"{unfit.provider}: {unfit.why}" for unfit in tried)
+        """Each provider, and why it does not fit."""
+        self.advice = advice
+        """What to install, or to write instead."""
+        super().__init__(
+            f"spec.services.{service}: there is no {name} that can be started on this machine. "
+            f"What helps: {advice}. Tried: {self.tried}"
+        )
 
 
 @dataclass(frozen=True)

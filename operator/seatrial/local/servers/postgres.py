@@ -76,7 +76,7 @@ def installed(wanted: Wanted, search: Search) -> Launch | Unfit:
             if isinstance(launch, Launch):
                 return launch
             tried.append(launch)
-    seen = "; ".join(tried) or "postgres is neither on PATH nor where distributions keep it"
+    seen = "; ".join(dict.fromkeys(tried)) or "postgres is neither on PATH nor where distributions keep it"
     return Unfit("an installed PostgreSQL", seen)
 
 
@@ -117,7 +117,7 @@ def _programs(folder: Path, origin: str, search: Search) -> Programs | str:
 def _launch(wanted: Wanted, search: Search, found: Programs, wheel: Path | None = None) -> Launch | str:
     user = unprivileged() if search.user == 0 else None
     if user and (barred := user.barred(wanted.folder.parent)):
-        return f"PostgreSQL's server refuses to be root's, and {barred}"
+        return f"PostgreSQL's server refuses to be root's, and {barred}: set TMPDIR to a folder that others may pass"
     folder = found.folder
     copy: tuple[str, ...] = ()
     if user and (barred := user.barred(folder / "postgres")):

@@ -53,6 +53,25 @@ def test_wrong_variables_are_a_usage_error(suite: Suite, variables: dict[str, ob
     assert "Traceback" not in run.output
 
 
+@pytest.mark.parametrize(
+    ("source", "begins"),
+    [
+        (
+            "def test_a():\n    one = 1\n    assert one == 2",
+            "    def test_a():\n        one = 1\n>       assert one == 2\n",
+        ),
+        (
+            "def test_a():\n    try: 1 / 0\n    except Exception as e: raise OSError from e",
+            "    def test_a():\n>       try: 1 / 0\n",
+        ),
+        ("class TestA:\n    def test_a(self): assert 0", "self = <test_suite.TestA object at "),
+    ],
+)
+def test_the_text_of_a_failure_begins_as_pytest_prints_it(suite: Suite, source: str, begins: str) -> None:
+    (record,) = suite.write(source).run().of("test")
+    assert record["x"].startswith(begins)
+
+
 def test_modules_that_fail_or_are_skipped_as_a_whole(suite: Suite) -> None:
     suite.write("import missing_module", "test_broken.py")
     suite.write("import pytest\npytest.skip('Kafka not available', allow_module_level=True)", "sub/test_skipped.py")

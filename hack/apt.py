@@ -1,0 +1,31 @@
+"""Installation of packages on Debian and Ubuntu."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SHOWN_LINES = 15
+
+
+class AptError(Exception):
+    """apt-get has failed; with its last words."""
+
+
+def install(packages: Sequence[str]) -> None:
+    """Install packages, without asking and without what they only recommend. Needs root. Raises AptError."""
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in (
+        ["apt-get", "update", "-q"],
+        ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages],
+    ):
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            tail = "\n".join((done.stdout + done.stderr).splitlines()[-SHOWN_LINES:])
+            raise AptError(f"`{' '.join(command)}` exited with status {done.returncode}:\n{tail}")
