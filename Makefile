@@ -12,7 +12,11 @@ export KUBECONFIG CLUSTER
 
 NAMESPACE ?= seatrial-system
 SOURCES := operator suites hack images bench
-TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/kit/seatrial_kit suites/intelligence-service/intelligence_service suites/position-manager/position_manager hack images bench
+# The services under test; `kit` has none.
+BUNDLED := intelligence-service position-manager tbot
+MEMBERS := suites/kit operator $(BUNDLED:%=suites/%)
+TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/kit/seatrial_kit \
+	$(foreach suite,$(BUNDLED),suites/$(suite)/$(subst -,_,$(suite))) hack images bench
 PYTEST := $(BIN)/pytest -q
 TEST_LOG := .cluster/tests.log
 OR_NODE := $(if $(filter kind,$(CLUSTER)),, or node)
@@ -145,11 +149,11 @@ uninstall: ## Remove the operator; the TestRuns stay
 
 ##@ Set-up
 
-$(VENV)/.installed: requirements/dev.lock operator/pyproject.toml suites/intelligence-service/pyproject.toml suites/kit/pyproject.toml suites/position-manager/pyproject.toml
+$(VENV)/.installed: requirements/dev.lock $(MEMBERS:%=%/pyproject.toml)
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-		--editable suites/kit --editable operator --editable suites/intelligence-service --editable suites/position-manager
+		$(MEMBERS:%=--editable %)
 	@touch $@
 
 .PHONY: programs

@@ -58,6 +58,16 @@ def suite_tests(name: str) -> Image:
     return Image(f"{name}-tests", "dev", "suite-tests", {"BASE": "suite"}, (f"suites/{name}/tests",), {"NAME": name})
 
 
+def service_tests(name: str) -> tuple[Image, Image]:
+    """The tests of suites/<name> beside the package that they test, with the locked requirements/<name>-suite.lock."""
+    bases = {"BASE": f"{name}-suite-venv", "TOOLS": "python-tools"}
+    inputs = ("suites/kit", f"suites/{name}", "images/suite")
+    return (
+        environment(f"{name}-suite", f"{name}-suite"),
+        Image(f"{name}-tests", "dev", "service-tests", bases, inputs, {"NAME": name}),
+    )
+
+
 _TOOLS = {"TOOLS": "python-tools"}
 
 IMAGES: dict[str, Image] = {
@@ -78,6 +88,8 @@ IMAGES: dict[str, Image] = {
         suite_tests("kit"),
         *service("position-manager"),
         suite_tests("position-manager"),
+        *service("tbot"),
+        *service_tests("tbot"),
     )
 }
 

@@ -29,6 +29,7 @@ EXAMPLES = {
     "intelligence-service": ("Passed", {"failed": 0, "errors": 0, "skipped": 0, "notRun": 0}),
     "kit": ("Passed", {"failed": 0, "errors": 0, "skipped": 0, "notRun": 0}),
     "position-manager": ("Passed", {"failed": 0, "errors": 0, "skipped": 0, "notRun": 0}),
+    "tbot": ("Passed", {"failed": 0, "errors": 0, "skipped": 0, "notRun": 0}),
 }
 
 
