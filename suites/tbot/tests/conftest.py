@@ -6,11 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-import pytest_asyncio
 
 from tbot.settings import Settings
 from tests.support.bot import Bot, OwnBot, bot_at
-from tests.support.isolation import isolated, sweep
+from tests.support.isolation import isolated
 from tests.support.orders import Account
 from tests.support.redis_server import RedisServer
 
@@ -22,22 +21,15 @@ DEFAULT_URL = "http://tbot:8080"
 
 
 @pytest.fixture(scope="session")
-def real_test_config() -> Settings:
+def run_settings() -> Settings:
     """Where the real services are: DATABASE_*, REDIS_* and INFLUXDB_*, or a developer's own on localhost."""
     return Settings(metrics_interval_seconds=0.02, redis_retry_seconds=0.05, idempotency_window_seconds=3600)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def swept(real_test_config: Settings) -> set[str]:
-    """What earlier, killed tests had left, which is gone now."""
-    return await sweep(real_test_config)
-
-
 @pytest.fixture
-async def isolated_config(real_test_config: Settings, swept: set[str]) -> AsyncIterator[Settings]:
+async def isolated_config(run_settings: Settings) -> AsyncIterator[Settings]:
     """The settings with a schema, a Redis database and a bucket of this test's own."""
-    assert not any(name == real_test_config.database_schema for name in swept)
-    async with isolated(real_test_config) as config:
+    async with isolated(run_settings) as config:
         yield config
 
 

@@ -60,7 +60,7 @@ def test_consume_event(
     consumer = kafka_consumer([topic], f"test-group-{uuid.uuid4()}")
     kafka_producer.send(topic, value={"answer": 42})
     kafka_producer.flush()
-    messages = eventually(lambda: consumer.poll(timeout_ms=500), "a message")
+    messages = eventually(lambda: consumer.poll(timeout_ms=500) or None, "a message")
     assert [record.value for records in messages.values() for record in records] == [{"answer": 42}]
     consumer.close()
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def books(real_test_config: Settings) -> Books:
+def books(run_settings: Settings) -> Books:
     """Those of the running service."""
-    return Books(real_test_config)
+    return Books(run_settings)
 
 
 async def test_service_is_ready(bot: Bot) -> None:
@@ -35,16 +35,14 @@ async def test_service_is_ready(bot: Bot) -> None:
     assert set(health.services) == {"DatabaseService", "CacheManager", "MetricsService"}
 
 
-async def test_order_is_accepted_and_stored(
-    bot: Bot, account: Account, books: Books, real_test_config: Settings
-) -> None:
+async def test_order_is_accepted_and_stored(bot: Bot, account: Account, books: Books, run_settings: Settings) -> None:
     payload = account.order(quantity="0.12345678", price="45678.12345678")
     receipt = await bot.place(payload)
     assert (receipt.duplicate, receipt.decided_by, receipt.degraded) == (False, "postgres", False)
     assert receipt.order.total == Decimal("5639.27403842")
     assert await bot.order(receipt.order.order_id) == receipt.order
     await books.assert_exactly(account.name, [payload])
-    async with redis_client(real_test_config, real_test_config.redis_db) as redis:
+    async with redis_client(run_settings, run_settings.redis_db) as redis:
         stored = await redis.get(KEY_PREFIX + receipt.order.content_hash)
     assert Order.model_validate_json(stored or "") == receipt.order
 
@@ -75,14 +73,14 @@ async def test_balances_are_exact(bot: Bot, account: Account) -> None:
     assert await bot.balances(account.name) == {"USD": {"available": f"-{spent}", "reserved": spent}}
 
 
-async def test_orders_are_points_in_influxdb(bot: Bot, account: Account, real_test_config: Settings) -> None:
+async def test_orders_are_points_in_influxdb(bot: Bot, account: Account, run_settings: Settings) -> None:
     symbol = f"T{uuid.uuid4().hex[:12].upper()}-USD"
     payload = account.order(symbol=symbol)
     await bot.place(payload)
     await bot.place(account.repeated(payload))
 
     async def probe() -> tuple[list[str] | None, object]:
-        found = [point["outcome"] for point in await points(real_test_config, "orders") if point["symbol"] == symbol]
+        found = [point["outcome"] for point in await points(run_settings, "orders") if point["symbol"] == symbol]
         return (found if len(found) > 1 else None), found
 
     assert await eventually(f"the points of {symbol}", probe) == ["new", "duplicate"]

@@ -99,6 +99,7 @@ async def test_schema_creation(isolated_config: Settings, record_property: Recor
     watch = Watch()
     schema = isolated_config.database_schema
     async with connected(isolated_config) as connection:
+        await drop_schema(connection, schema)
         for _ in range(SCHEMAS):
             with watch.once():
                 assert await migrate(connection, schema)

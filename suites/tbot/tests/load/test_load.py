@@ -28,7 +28,7 @@ REPEATED = 0.3
 
 
 async def test_orders_of_many_clients(
-    bot: Bot, account: Account, real_test_config: Settings, record_property: Callable[[str, object], None]
+    bot: Bot, account: Account, run_settings: Settings, record_property: Callable[[str, object], None]
 ) -> None:
     """Seven of ten are new, the others repeat one of them, in any order."""
     repetitions = int(ORDERS * REPEATED)
@@ -50,16 +50,16 @@ async def test_orders_of_many_clients(
     for payload, receipt in answers:
         ids.setdefault(payload["price"], set()).add(str(receipt.order.order_id))
     assert all(len(found) == 1 for found in ids.values()), "the same content was given two orders"
-    await Books(real_test_config).assert_exactly(account.name, unique)
+    await Books(run_settings).assert_exactly(account.name, unique)
     record_property("orders", ORDERS)
     record_property("orders_per_second", round(ORDERS / seconds))
     print(f"{ORDERS} orders of {CLIENTS} clients in {seconds:.2f} s: {ORDERS / seconds:.0f} a second")
 
 
-async def test_everybody_sends_the_same_order(bot: Bot, account: Account, real_test_config: Settings) -> None:
+async def test_everybody_sends_the_same_order(bot: Bot, account: Account, run_settings: Settings) -> None:
     """The worst contention there is: 200 requests for one row."""
     payload = account.order()
     receipts = await asyncio.gather(*(bot.place(account.repeated(payload)) for _ in range(200)))
     assert Counter(receipt.duplicate for receipt in receipts) == {False: 1, True: 199}
     assert len({receipt.order.order_id for receipt in receipts}) == 1
-    await Books(real_test_config).assert_exactly(account.name, [payload])
+    await Books(run_settings).assert_exactly(account.name, [payload])

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.isolation import LEASE, NAME, connected, influx_client, isolated, redis_client, sweep
+from seatrial_kit.services.redis import CLAIM
+from tests.support.isolation import connected, influx_client, isolated, redis_client
 from tests.support.processes import Process
 from tests.support.waiting import eventually
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 ROOT = str(Path(__file__).parents[3])
 SCHEMAS = "SELECT count(*) FROM pg_namespace WHERE nspname = $1"
+OWN = ("database_schema", "redis_db", "influxdb_bucket")
 DOOMED = """
-import asyncio, sys
+import asyncio
 from tbot.factory import create_container
 from tbot.settings import Settings
 from tests.support.isolation import isolated
@@ -27,81 +29,86 @@ from tests.support.isolation import isolated
 async def main():
     async with isolated(Settings()) as config:
         await create_container(config)
-        print(f"ready {config.database_schema} {config.redis_db} ", flush=True)
+        print(f"ready {config.database_schema} {config.redis_db} {config.influxdb_bucket} ", flush=True)
         await asyncio.Event().wait()
 
 asyncio.run(main())
 """
 
 
-async def traces(config: Settings, name: str) -> set[str]:
-    """Where something of that name is left."""
+async def traces(config: Settings) -> set[str]:
+    """What is there of a test's own, in whose hands it may be. Whose Redis database is in use is a client of it."""
     found = set()
     async with connected(config) as connection:
-        if await connection.fetchval(SCHEMAS, name):
+        if await connection.fetchval(SCHEMAS, config.database_schema):
             found.add("schema")
     async with redis_client(config, 0) as client:
-        leases = [key async for key in client.scan_iter(match=f"{LEASE}*")]
-        if name in [await client.get(key) for key in leases]:
-            found.add("redis database")
+        holder = await client.get(f"{CLAIM}{config.redis_db}")
+        if holder in [entry["name"] for entry in await client.client_list()]:
+            found.add(f"redis database of {holder}")
     with influx_client(config) as influx:
-        if influx.buckets_api().find_bucket_by_name(name) is not None:
+        if influx.buckets_api().find_bucket_by_name(config.influxdb_bucket) is not None:
             found.add("bucket")
     return found
 
 
-async def test_each_environment_is_its_own_and_goes(real_test_config: Settings) -> None:
-    async with isolated(real_test_config) as one, isolated(real_test_config) as other:
-        assert NAME.fullmatch(one.database_schema)
-        for member in ("database_schema", "redis_db", "influxdb_bucket"):
-            assert len({getattr(config, member) for config in (one, other, real_test_config)}) == 3, member
+async def test_each_environment_is_its_own_and_goes(run_settings: Settings) -> None:
+    async with isolated(run_settings) as one, isolated(run_settings) as other:
+        for member in OWN:
+            assert len({getattr(config, member) for config in (one, other, run_settings)}) == 3, member
         async with redis_client(one, one.redis_db) as client:
             await client.set("only", "here")
         async with redis_client(other, other.redis_db) as client:
             assert await client.get("only") is None
-    for config in (one, other):
-        assert await traces(real_test_config, config.database_schema) == set()
+        before = [await traces(config) for config in (one, other)]
+        assert [len(found) for found in before] == [3, 3]
+    for config, found in zip((one, other), before, strict=True):
+        assert await traces(config) & found == set()
 
 
-async def failing_test(config: Settings) -> None:
-    """With something in each of its three places."""
+async def failing_test(config: Settings, seen: list[Settings]) -> None:
+    """With something in each of its places."""
     async with isolated(config) as own, connected(own) as connection, redis_client(own, own.redis_db) as client:
-        await connection.execute(f'CREATE SCHEMA "{own.database_schema}" CREATE TABLE orders (id int)')
+        seen.append(own)
+        await connection.execute("CREATE TABLE orders (id int)")
         await client.set("left", "over")
         raise AssertionError(own.database_schema)
 
 
-async def test_a_failed_test_leaves_nothing(real_test_config: Settings) -> None:
-    with pytest.raises(AssertionError, match=NAME.pattern) as failure:
-        await failing_test(real_test_config)
-    assert await traces(real_test_config, str(failure.value)) == set()
+async def test_a_failed_test_leaves_nothing(run_settings: Settings) -> None:
+    seen: list[Settings] = []
+    with pytest.raises(AssertionError, match="test_"):
+        await failing_test(run_settings, seen)
+    assert await traces(seen[0]) & {"schema", "bucket"} == set()
 
 
 async def test_a_killed_test_leaves_nothing_for_long(
-    real_test_config: Settings, isolated_config: Settings, tmp_path: Path
+    run_settings: Settings, isolated_config: Settings, tmp_path: Path
 ) -> None:
-    """`kill -9`: its lock goes with its connection, and the next sweep takes what it left and nothing else."""
+    """`kill -9`: the next test to start takes what it left, and nothing of those that live."""
     doomed = Process([sys.executable, "-c", DOOMED], tmp_path / "doomed.log", env={**os.environ, "PYTHONPATH": ROOT})
     try:
 
-        async def probe() -> tuple[str | None, object]:
+        async def probe() -> tuple[Settings | None, object]:
             words = doomed.output().split(" ")
             assert doomed.returncode is None, doomed.output()
-            return (words[1] if words[0] == "ready" and len(words) > 2 else None), doomed.output()
+            if words[0] != "ready" or len(words) < len(OWN) + 2:
+                return None, doomed.output()
+            own = dict(zip(OWN, (words[1], int(words[2]), words[3]), strict=True))
+            return run_settings.model_copy(update=own), None
 
-        name = await eventually("the other test to be in the middle of its work", probe)
-        assert name not in await sweep(real_test_config), "it lives, so what it has is not left"
-        assert await traces(real_test_config, name) == {"schema", "redis database", "bucket"}
+        killed = await eventually("the other test to be in the middle of its work", probe)
+        async with isolated(run_settings):
+            had = await traces(killed)
+        assert len(had) == len(OWN), "it lives, so what it has is not left"
         await doomed.kill()
 
         async def gone() -> tuple[bool | None, object]:
-            await sweep(real_test_config)
-            left = await traces(real_test_config, name)
+            async with isolated(run_settings):
+                left = had & await traces(killed)
             return (not left) or None, left
 
-        await eventually("a sweep to remove what the killed test left", gone)
-        async with connected(real_test_config) as connection:
-            await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{isolated_config.database_schema}"')
-        assert isolated_config.database_schema not in await sweep(real_test_config)
+        await eventually("the next test to remove what the killed one left", gone)
+        assert len(await traces(isolated_config)) == len(OWN), "this one lives"
     finally:
         doomed.destroy()

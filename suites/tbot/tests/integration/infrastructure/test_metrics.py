@@ -44,10 +44,10 @@ class TestMetrics(ProductionReadyTestBase):
         await self.factory.cleanup()
         assert len(await points(self.database.config, "orders")) == 20
 
-    async def test_the_run_s_own_bucket_sees_nothing_of_it(self, real_test_config: Settings) -> None:
+    async def test_the_run_s_own_bucket_sees_nothing_of_it(self, run_settings: Settings) -> None:
         await self.trading.place(self.account.order())
         await wait_points(self.database.config, "orders", 1)
-        instances = {point["instance"] for point in await points(real_test_config, "orders")}
+        instances = {point["instance"] for point in await points(run_settings, "orders")}
         assert self.database.config.instance not in instances
 
     async def test_orders_do_not_need_influxdb(self) -> None:
