@@ -26,6 +26,7 @@ class Owner:
     """A process of this or of another machine."""
 
     host: str
+    """Stands for the machine and for the folder of the locks."""
     token: str
 
     def __str__(self) -> str:
@@ -33,7 +34,7 @@ class Owner:
 
     @property
     def gone(self) -> bool:
-        """Whether it is known to have ended. That of another machine cannot be known here."""
+        """Whether it is known to have ended; of one on another machine, or with another TMPDIR, it cannot be."""
         if self.host != _host():
             return False
         try:
@@ -65,8 +66,13 @@ def owner_in(text: str) -> Owner | None:
     return Owner(found[1], found[2]) if found else None
 
 
+@functools.cache
 def _host() -> str:
-    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    """Processes with different TMPDIR do not see each other's locks: to each, the other is of another machine."""
+    folder = _folder()
+    status = folder.stat()
+    seen = f"{platform.node()} {folder} {status.st_dev} {status.st_ino}"
+    return hashlib.sha256(seen.encode()).hexdigest()[:8]
 
 
 def _folder() -> Path:

@@ -200,5 +200,19 @@ class TestOwners:
     def test_one_of_another_machine_is_never_known_to_be_gone(self) -> None:
         assert not Owner("0" * 8, uuid.uuid4().hex[:12]).gone
 
+    def test_one_whose_locks_are_elsewhere_is_never_known_to_be_gone(self, tmp_path: Path) -> None:
+        """A run gives each of its suites a TMPDIR of its own, and two of them may use one broker."""
+        script = "from seatrial_kit.owners import this_process; print(this_process())"
+        said = subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"TMPDIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        owner = owner_in(said)
+        assert owner is not None
+        assert not owner.gone
+
     def test_other_names_have_none(self) -> None:
         assert owner_in("orders.v1") is None
