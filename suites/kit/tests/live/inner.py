@@ -28,8 +28,7 @@ class Inner:
     def run(self, source: str, *arguments: str, **variables: str) -> tuple[int, str]:
         """Status and output."""
         with self._start(source, *arguments, **variables) as process:
-            output, _ = process.communicate(timeout=SECONDS)
-        return process.returncode, output
+            return self._ended(process)
 
     def run_and_kill(self, source: str) -> list[str]:
         """Run a test that says what it has made, a line each, then `ready`, and hangs: it is killed then."""
@@ -41,9 +40,19 @@ class Inner:
                 if said[-1] == "ready":
                     break
             process.send_signal(signal.SIGKILL)
-            rest, _ = process.communicate(timeout=SECONDS)
+            rest = self._ended(process)[1]
         assert said[-1:] == ["ready"], "\n".join([*said, rest])
         return said
+
+    def _ended(self, process: subprocess.Popen[str]) -> tuple[int, str]:
+        """Status and output. One that does not come to its end is killed, and its test fails with what it said."""
+        try:
+            output, _ = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, _ = process.communicate()
+            raise AssertionError(f"pytest in {self.folder} took more than {SECONDS} s; it said:\n{output}") from None
+        return process.returncode, output
 
     def _start(self, source: str, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         (self.folder / "test_inner.py").write_text(source)
