@@ -73,6 +73,8 @@ IMAGES: dict[str, Image] = {
         Image("seatrial", "dev", "seatrial", {"BASE": "seatrial-venv", **_TOOLS}, ("operator", "suites/kit")),
         environment("suite", "suite"),
         Image("suite", "dev", "suite", {"BASE": "suite-venv", **_TOOLS}, ("suites/kit",)),
+        *service("kraken"),
+        suite_tests("kraken"),
         *service("position-manager"),
         suite_tests("position-manager"),
     )

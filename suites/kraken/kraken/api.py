@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import aiohttp
 
 from kraken.breaker import CircuitBreaker
 from kraken.bugs import Bug
-from kraken.errors import ApiError, CircuitOpenError, RateLimitedError, UnavailableError, from_codes
+from kraken.errors import ApiError, RateLimitedError, UnavailableError, from_codes
 from kraken.limiter import RateLimiter
 from kraken.retry import RetryPolicy
 from kraken.signing import Nonces, encode, sign
@@ -46,7 +46,7 @@ class KrakenApi:
         self.limiter = RateLimiter(*settings.call_counter)
         self.public_limiter = RateLimiter(settings.public_calls_per_second * 10, settings.public_calls_per_second)
 
-    async def __aenter__(self) -> KrakenApi:
+    async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(total=self._settings.request_timeout_seconds)
         self._session = aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": USER_AGENT})
         return self
@@ -69,7 +69,7 @@ class KrakenApi:
         cost = COSTS.get(method, 1)
         return await self._repeat("private", method, dict(params or {}), self.limiter, cost, repeatable=repeatable)
 
-    async def _repeat(  # noqa: PLR0917  (called above only)
+    async def _repeat(
         self, kind: str, method: str, params: dict[str, str], limiter: RateLimiter, cost: float, *, repeatable: bool
     ) -> Any:
         async for attempt in self.retries.attempts(method, repeatable=repeatable):
@@ -149,5 +149,3 @@ class KrakenApi:
             raise from_codes(method, [str(code) for code in envelope["error"]])
         return envelope.get("result")
 
-
-__all__ = ["ApiError", "CircuitOpenError", "KrakenApi"]

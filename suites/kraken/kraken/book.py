@@ -21,10 +21,11 @@ CHECKED: Final = 10
 def checksum(asks: Levels, bids: Levels, pair: Pair) -> int:
     """CRC32 as the guide "Book checksum (WebSocket v2)" defines it; levels are sorted, the best first."""
     price_unit, lot_unit = Decimal(1).scaleb(-pair.price_decimals), Decimal(1).scaleb(-pair.lot_decimals)
-    digits = []
-    for price, volume in (*asks[:CHECKED], *bids[:CHECKED]):
-        for number in (price.quantize(price_unit), volume.quantize(lot_unit)):
-            digits.append(f"{number:f}".replace(".", "").lstrip("0"))
+    digits = [
+        f"{number:f}".replace(".", "").lstrip("0")
+        for price, volume in (*asks[:CHECKED], *bids[:CHECKED])
+        for number in (price.quantize(price_unit), volume.quantize(lot_unit))
+    ]
     return zlib.crc32("".join(digits).encode())
 
 

@@ -28,9 +28,7 @@ class Entry(Generic[V]):
 class Cache(Generic[V]):
     """`fresh_seconds` without asking; up to `stale_seconds` while asking fails."""
 
-    def __init__(
-        self, fresh_seconds: float, stale_seconds: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, fresh_seconds: float, stale_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._fresh = fresh_seconds
         self._stale = stale_seconds
         self._clock = clock

@@ -38,7 +38,8 @@ class Candle:
         """[time, open, high, low, close, vwap, volume, count]. Raises DataError."""
         try:
             at, *numbers, count = entry
-            candle = cls(int(at), *(Decimal(number) for number in numbers), int(count))
+            opening, high, low, close, vwap, volume = (Decimal(number) for number in numbers)
+            candle = cls(int(at), opening, high, low, close, vwap, volume, int(count))
         except (TypeError, ValueError, InvalidOperation) as error:
             raise DataError(f"no candle: {entry!r}: {error}") from None
         candle.check()

@@ -56,7 +56,7 @@ class MarketFeed:
 
     @staticmethod
     def _messages(method: str, symbols: list[str], channels: tuple[str, ...] = CHANNELS) -> list[Message]:
-        more = {"ticker": {"event_trigger": "bbo"}, "book": {"depth": DEPTH}}
+        more: dict[str, Message] = {"ticker": {"event_trigger": "bbo"}, "book": {"depth": DEPTH}}
         return [{"method": method, "params": {"channel": c, "symbol": symbols, **more[c]}} for c in channels]
 
     async def _receive(self, message: Message) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import uuid
+from dataclasses import replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS: Final = 0.2
 POOL_SIZE: Final = 4
+EXIT_ATTEMPTS: Final = 5
 UNREACHABLE: Final = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
 _COLUMNS: Final = (
     "id, txid, pair, side, kind, price, volume, leverage, mode, post_only, stop_loss, take_profit, parent, status, "
@@ -129,21 +131,28 @@ class Journal:
     async def book(self, trade: Trade) -> bool:
         """Book a trade; False if it is booked already."""
         if self._bug is Bug.DOUBLE_BOOKING:
-            trade = Trade(f"{trade.id}-{uuid.uuid4()}", *_members(trade))
+            trade = replace(trade, id=f"{trade.id}-{uuid.uuid4()}")
         if self._bug is Bug.FORGET_FEES:
-            trade = Trade(trade.id, *_members(trade)[:-2], ZERO, trade.at)
+            trade = replace(trade, fee=ZERO)
         if self._bug is Bug.BOOK_ORDERED:
             order = await self.get(trade.order_id)
             if order.executed:
                 return False
-            trade = Trade(trade.id, *_members(trade)[:4], order.volume, *_members(trade)[5:])
+            trade = replace(trade, volume=order.volume)
         row = await self._pool.fetchrow(
             """
             INSERT INTO kraken.trades (id, order_id, pair, side, price, volume, cost, fee, at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING RETURNING id
             """,
             trade.id,
-            *_members(trade),
+            trade.order_id,
+            trade.pair,
+            trade.side,
+            trade.price,
+            trade.volume,
+            trade.cost,
+            trade.fee,
+            trade.at,
         )
         return row is not None
 
@@ -175,13 +184,20 @@ class Journal:
         return [_order(row) for row in rows]
 
     async def guarded(self, pair: str | None = None) -> list[Order]:
-        """Orders with a stop-loss or take-profit that have traded and have no exit that lives or is done."""
+        """Orders with a stop-loss or take-profit that have traded and are not left yet.
+
+        None that is being left now, and none that could not be left in 5 attempts.
+        """
         rows = await self._pool.fetch(
             f"""{_SELECT} WHERE ($1::text IS NULL OR pair = $1) AND (stop_loss IS NOT NULL OR take_profit IS NOT NULL)
-            AND filled.executed > 0 AND NOT EXISTS (
-                SELECT FROM kraken.orders AS exits
-                WHERE exits.parent = o.id AND exits.status NOT IN ('rejected', 'not_placed')
-            )""",
+            AND filled.executed > (
+                SELECT COALESCE(sum(t.volume), 0) FROM kraken.orders AS e
+                JOIN kraken.trades AS t ON t.order_id = e.id WHERE e.parent = o.id
+            )
+            AND NOT EXISTS (
+                SELECT FROM kraken.orders AS e WHERE e.parent = o.id AND e.status IN ('pending', 'open')
+            )
+            AND (SELECT count(*) FROM kraken.orders AS e WHERE e.parent = o.id) < {EXIT_ATTEMPTS}""",  # noqa: S608  (constants)
             pair,
         )
         return [_order(row) for row in rows]
@@ -228,10 +244,6 @@ class Journal:
             name,
             json.dumps(value, default=str),
         )
-
-
-def _members(trade: Trade) -> tuple[Any, ...]:
-    return (trade.order_id, trade.pair, trade.side, trade.price, trade.volume, trade.cost, trade.fee, trade.at)
 
 
 def _order(row: asyncpg.Record) -> Order:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from kraken.models import ZERO, Trade, text
 
 if TYPE_CHECKING:
+    from decimal import Decimal
     from collections.abc import Iterable
 
     from kraken.journal import Journal

@@ -44,8 +44,9 @@ class Fill:
     @classmethod
     def from_rest(cls, trade_id: str, entry: dict[str, Any]) -> Fill:
         """An entry of TradesHistory."""
-        amounts = (Decimal(entry[name]) for name in ("price", "vol", "cost", "fee"))
-        return cls(trade_id, str(entry["ordertxid"]), str(entry["type"]), *amounts, _moment(entry["time"]))
+        price, volume, cost, fee = (Decimal(entry[name]) for name in ("price", "vol", "cost", "fee"))
+        txid, side, at = str(entry["ordertxid"]), str(entry["type"]), datetime.fromtimestamp(float(entry["time"]), UTC)
+        return cls(trade_id, txid, side, price, volume, cost, fee, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,9 @@ class Report:
             return None
         fill = None
         if data["exec_type"] == "trade":
-            fees = sum((Decimal(fee["qty"]) for fee in data.get("fees", ())), Decimal(0))
-            amounts = (Decimal(data[name]) for name in ("last_price", "last_qty", "cost"))
-            at = datetime.fromisoformat(data["timestamp"])
-            fill = Fill(str(data["exec_id"]), str(data["order_id"]), str(data["side"]), *amounts, fees, at)
+            price, volume, cost = (Decimal(data[name]) for name in ("last_price", "last_qty", "cost"))
+            fee = sum((Decimal(entry["qty"]) for entry in data.get("fees", ())), Decimal(0))
+            txid, side, at = str(data["order_id"]), str(data["side"]), datetime.fromisoformat(data["timestamp"])
+            fill = Fill(str(data["exec_id"]), txid, side, price, volume, cost, fee, at)
         executed = Decimal(data.get("cum_qty", 0))
         return cls(str(data["order_id"]), data.get("cl_ord_id"), status, executed, data.get("reason"), fill)
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(float(seconds), UTC)

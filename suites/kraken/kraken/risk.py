@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from kraken.models import ZERO, text
 from kraken.settings import Mode
 
 if TYPE_CHECKING:
+    from decimal import Decimal
     from kraken.limits import Limits
     from kraken.models import Order
     from kraken.pairs import Pair
@@ -76,7 +76,9 @@ def _sizes(order: Order, pair: Pair, limits: Limits, now: Situation, broken: dic
         if value < least:
             broken["minimum_value"] = f"{text(value)} {pair.quote} is less than {text(least)}"
         if value > limits.max_order_eur:
-            broken["order_value"] = f"{text(value)} {pair.quote} is more than MAX_ORDER_EUR {text(limits.max_order_eur)}"
+            broken["order_value"] = (
+                f"{text(value)} {pair.quote} is more than MAX_ORDER_EUR {text(limits.max_order_eur)}"
+            )
     reached = now.highest + order.volume if order.side == "buy" else now.lowest - order.volume
     if abs(reached) > limits.total_btc:
         broken["allocation"] = f"{text(reached)} {pair.base} would exceed TOTAL_BTC {text(limits.total_btc)}"
@@ -92,7 +94,9 @@ def _market(order: Order, limits: Limits, now: Situation, broken: dict[str, str]
     if order.kind == "limit" and order.price is not None:
         edge = met * (1 + limits.max_slippage) if order.side == "buy" else met * (1 - limits.max_slippage)
         if order.price > edge if order.side == "buy" else order.price < edge:
-            broken["price"] = f"{text(order.price)} is further than MAX_SLIPPAGE {limits.max_slippage} through {text(met)}"
+            broken["price"] = (
+                f"{text(order.price)} is further than MAX_SLIPPAGE {limits.max_slippage} through {text(met)}"
+            )
     for name, trigger, above in (("stop_loss", order.stop_loss, False), ("take_profit", order.take_profit, True)):
         if trigger is not None:
             entry = order.price or met

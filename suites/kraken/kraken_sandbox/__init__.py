@@ -1,1 +1,1 @@
-"""A server that speaks Kraken's Spot REST and WebSocket v2 APIs, with an account, markets and faults that tests control."""
+"""Speaks Kraken's Spot REST and WebSocket v2 APIs; tests control its account, its markets and its faults."""

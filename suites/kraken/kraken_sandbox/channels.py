@@ -74,9 +74,7 @@ def book_update(market: Market, before: Book, after: Book) -> Message | None:
 
 def _levels(market: Market, book: Book) -> Message:
     lot = market.instrument.lot
-    return {
-        which: [{"price": price, "qty": lot(volume)} for price, volume in levels] for which, levels in book.items()
-    }
+    return {which: [{"price": price, "qty": lot(volume)} for price, volume in levels] for which, levels in book.items()}
 
 
 def execution(kind: str, order: Order, trade: Trade | None, at: float) -> Message:

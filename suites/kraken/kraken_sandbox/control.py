@@ -1,4 +1,4 @@
-"""/sandbox: what tests use to make the exchange be in a state, and to see what was asked of it. No real API has this."""
+"""/sandbox: what tests use to bring the exchange into a state, and to see what was asked of it."""
 
 from __future__ import annotations
 
@@ -70,9 +70,11 @@ class SystemState(_Strict):
 
 
 class StreamFault(_Strict):
-    """`drop` closes every WebSocket; `corrupt` sends the pair's next book update with a wrong checksum."""
+    """`drop` closes every WebSocket, `refuse` closes them and takes no more until faults are cleared; `corrupt` sends
+    the pair's next book update with a wrong checksum.
+    """
 
-    kind: Literal["drop", "corrupt"]
+    kind: Literal["drop", "refuse", "corrupt"]
     pair: str = ""
 
 
@@ -136,7 +138,8 @@ class Control:
 
     async def stream_fault(self, request: web.Request) -> web.Response:
         wanted = await _body(request, StreamFault)
-        if wanted.kind == "drop":
+        if wanted.kind in {"drop", "refuse"}:
+            self._streams.refusing = wanted.kind == "refuse"
             return web.json_response({"dropped": await self._streams.drop()})
         self._streams.corrupt.add(self._exchange.market(wanted.pair).instrument.name)
         return web.json_response({})
@@ -157,6 +160,7 @@ class Control:
         self._exchange.faults.clear()
         self._exchange.status = "online"
         self._streams.corrupt.clear()
+        self._streams.refusing = False
         calls = self._exchange.account.calls
         calls.maximum, calls.decay = self._counters
         calls.set(0)

@@ -6,7 +6,6 @@ import itertools
 import secrets
 import string
 import time
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from kraken_sandbox import errors
@@ -15,6 +14,7 @@ from kraken_sandbox.errors import ExchangeError
 from kraken_sandbox.orders import ZERO, Order, Trade
 
 if TYPE_CHECKING:
+    from decimal import Decimal
     from collections.abc import Callable
 
     from kraken_sandbox.account import Account

@@ -56,6 +56,7 @@ class Streams:
         self._exchange = exchange
         self._connections: set[Connection] = set()
         self.corrupt: set[str] = set()
+        self.refusing = False
         exchange.engine.on_event = self.order_changed
         exchange.engine.on_market = self.market_changed
 
@@ -70,6 +71,8 @@ class Streams:
         return len(found)
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
+        if self.refusing:
+            raise web.HTTPServiceUnavailable
         connection = Connection()
         await connection.socket.prepare(request)
         self._connections.add(connection)
@@ -170,7 +173,9 @@ class Streams:
             connection.subscribed.discard((channel, symbol))
             return
         connection.subscribed.add((channel, symbol))
-        connection.put({"channel": channel, "type": "snapshot", "data": [self._snapshot(connection, channel, params, market)]})
+        connection.put(
+            {"channel": channel, "type": "snapshot", "data": [self._snapshot(connection, channel, params, market)]}
+        )
 
     def _snapshot(self, connection: Connection, channel: str, params: Message, market: Market) -> Message:
         if channel == "ticker":
