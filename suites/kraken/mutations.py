@@ -1,7 +1,7 @@
 """`python suites/kraken/mutations.py`: does the suite go red for each deliberate bug of the service?
 
-Runs examples/kraken.yaml once for each KRAKEN_BUG, on this machine, and once without. Exit status 1 if a bug stays
-unnoticed or the service without a bug does not pass. Names as arguments: only these.
+Runs examples/kraken.yaml on this machine: once as it is, and once for each KRAKEN_BUG with the tests that are to notice
+it. Exit status 1 if a bug stays unnoticed, or if the service without a bug does not pass. Names as arguments: only these.
 """
 
 from __future__ import annotations
@@ -20,6 +20,21 @@ from kraken.bugs import Bug
 ROOT = Path(__file__).parents[2]
 MANIFEST = ROOT / "examples" / "kraken.yaml"
 SECONDS = 600
+PRODUCTION, SAFETY, SURVIVAL = (
+    f"/tests/test_{name}.py" for name in ("phase7_production_integration", "safety", "survival")
+)
+NOTICED_BY = {
+    Bug.BLIND_RESEND: (SAFETY, "test_an_order_that_was_carried_out_is_found"),
+    Bug.FORGET_FEES: (PRODUCTION, "test_fee_calculation"),
+    Bug.BOOK_ORDERED: (PRODUCTION, "test_partial_fill_handling"),
+    Bug.DOUBLE_BOOKING: (SURVIVAL, "test_what_is_open_is_still_tracked"),
+    Bug.NO_DAILY_LIMIT: (PRODUCTION, "test_daily_trade_count_limits"),
+    Bug.BREAKER_STAYS_CLOSED: (PRODUCTION, "test_circuit_breaker_activation"),
+    Bug.CONSTANT_BACKOFF: (PRODUCTION, "test_rate_limit_handling or test_connection_retry_logic"),
+    Bug.STALE_AS_FRESH: (PRODUCTION, "test_graceful_degradation"),
+    Bug.FORGET_HALT: (SURVIVAL, "test_a_halt_and_tightened_limits_outlive_the_process"),
+    Bug.NO_TAKE_PROFIT: (SAFETY, "test_take_profit_sells_what_was_bought"),
+}
 
 
 def with_bug(bug: Bug) -> str:
@@ -29,6 +44,10 @@ def with_bug(bug: Bug) -> str:
         if document["kind"] == "TestRun":
             service = next(item for item in document["spec"]["applications"] if item["name"] == "kraken")
             service["env"].append({"name": "KRAKEN_BUG", "value": bug.value})
+            if bug in NOTICED_BY:
+                path, keyword = NOTICED_BY[bug]
+                suite = document["spec"]["suites"][0]
+                document["spec"]["suites"] = [suite | {"pytest": {"paths": [path], "keyword": keyword}}]
     return yaml.safe_dump_all(documents)
 
 

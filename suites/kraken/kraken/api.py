@@ -148,4 +148,3 @@ class KrakenApi:
         if envelope["error"]:
             raise from_codes(method, [str(code) for code in envelope["error"]])
         return envelope.get("result")
-

@@ -24,10 +24,10 @@ from kraken.reconcile import Reconciler
 from kraken.retry import backoff
 
 if TYPE_CHECKING:
-    from kraken.journal import Journal
-    from kraken.api import KrakenApi
     from decimal import Decimal
 
+    from kraken.api import KrakenApi
+    from kraken.journal import Journal
     from kraken.limits import Limits
     from kraken.metrics import Metrics
     from kraken.reports import Report
@@ -50,7 +50,7 @@ class TradingBot:
         self.data = MarketData(api, self.pairs, settings)
         self.override = Override(journal, settings)
         self.positions = PositionManager(journal)
-        self.ledger = Ledger(api, journal, metrics, self.crash)
+        self.ledger = Ledger(api, journal, metrics, self.crash, settings.kraken_bug)
         self.executor = TradeExecutor(
             api=api,
             journal=journal,

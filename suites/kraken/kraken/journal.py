@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import uuid
-from dataclasses import replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +16,7 @@ from kraken.models import ZERO, Order, Status, Trade
 from kraken.settings import Mode
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Sequence
     from datetime import datetime
     from decimal import Decimal
@@ -130,15 +129,6 @@ class Journal:
 
     async def book(self, trade: Trade) -> bool:
         """Book a trade; False if it is booked already."""
-        if self._bug is Bug.DOUBLE_BOOKING:
-            trade = replace(trade, id=f"{trade.id}-{uuid.uuid4()}")
-        if self._bug is Bug.FORGET_FEES:
-            trade = replace(trade, fee=ZERO)
-        if self._bug is Bug.BOOK_ORDERED:
-            order = await self.get(trade.order_id)
-            if order.executed:
-                return False
-            trade = replace(trade, volume=order.volume)
         row = await self._pool.fetchrow(
             """
             INSERT INTO kraken.trades (id, order_id, pair, side, price, volume, cost, fee, at)
@@ -203,7 +193,8 @@ class Journal:
         return [_order(row) for row in rows]
 
     async def exits(self, parent: uuid.UUID) -> list[Order]:
-        return [_order(row) for row in await self._pool.fetch(f"{_SELECT} WHERE parent = $1", parent)]
+        rows = await self._pool.fetch(f"{_SELECT} WHERE parent = $1", parent)
+        return [_order(row) for row in rows]
 
     async def trades(self, *, pair: str | None = None, order_id: uuid.UUID | None = None) -> list[Trade]:
         """In the order of their time."""

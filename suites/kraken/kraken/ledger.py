@@ -6,11 +6,13 @@ import asyncio
 import logging
 import uuid
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from kraken.bugs import Bug
 from kraken.crash import Crash, Point
-from kraken.models import Order, Side, Trade
+from kraken.models import ZERO, Order, Side, Trade
 from kraken.reports import Fill, Report
 
 if TYPE_CHECKING:
@@ -27,11 +29,12 @@ log = logging.getLogger(__name__)
 class Ledger:
     """Asks the exchange about orders and books the answers."""
 
-    def __init__(self, api: KrakenApi, journal: Journal, metrics: Metrics, crash: Crash) -> None:
+    def __init__(self, api: KrakenApi, journal: Journal, metrics: Metrics, crash: Crash, bug: Bug) -> None:
         self._api = api
         self._journal = journal
         self._metrics = metrics
         self._crash = crash
+        self._bug = bug
         self._locks: defaultdict[uuid.UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def apply(self, report: Report, source: str) -> Order | None:
@@ -56,6 +59,9 @@ class Ledger:
     async def book(self, order: Order, fill: Fill, source: str) -> bool:
         side: Side = "buy" if fill.side == "buy" else "sell"
         trade = Trade(fill.id, order.id, order.pair, side, fill.price, fill.volume, fill.cost, fill.fee, fill.at)
+        if self._bug is Bug.BOOK_ORDERED and order.executed:
+            return False
+        trade = _wrongly(trade, order, self._bug)
         if not await self._journal.book(trade):
             return False
         self._metrics.trades.labels(source).inc()
@@ -108,6 +114,19 @@ class Ledger:
             except ValueError:
                 return None
         return (await self._journal.by_txid([report.txid])).get(report.txid)
+
+
+def _wrongly(trade: Trade, order: Order, bug: Bug) -> Trade:
+    """What a deliberate bug makes of a trade; the trade itself without one."""
+    match bug:
+        case Bug.DOUBLE_BOOKING:
+            return replace(trade, id=f"{trade.id}-{uuid.uuid4()}")
+        case Bug.FORGET_FEES:
+            return replace(trade, fee=ZERO)
+        case Bug.BOOK_ORDERED:
+            return replace(trade, volume=order.volume)
+        case _:
+            return trade
 
 
 def never_placed(order: Order, now: datetime) -> bool:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from kraken.models import ZERO, Trade, text
 
 if TYPE_CHECKING:
-    from decimal import Decimal
     from collections.abc import Iterable
+    from decimal import Decimal
 
     from kraken.journal import Journal
 

@@ -10,6 +10,7 @@ from kraken.settings import Mode
 
 if TYPE_CHECKING:
     from decimal import Decimal
+
     from kraken.limits import Limits
     from kraken.models import Order
     from kraken.pairs import Pair

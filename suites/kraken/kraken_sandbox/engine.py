@@ -14,8 +14,8 @@ from kraken_sandbox.errors import ExchangeError
 from kraken_sandbox.orders import ZERO, Order, Trade
 
 if TYPE_CHECKING:
-    from decimal import Decimal
     from collections.abc import Callable
+    from decimal import Decimal
 
     from kraken_sandbox.account import Account
     from kraken_sandbox.market import Market

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import random
 import ssl
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,13 @@ tls_context = functools.cache(ssl.create_default_context)  # 20 ms that no test 
 def client(url: str, **headers: str) -> httpx.AsyncClient:
     # Longer than any order takes: its deadline, twice.
     return httpx.AsyncClient(base_url=url, timeout=15, trust_env=False, verify=tls_context(), headers=headers)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In an order drawn from SUITE_SEED, where it is set: no test may lean on another."""
+    if seed := os.environ.get("SUITE_SEED"):
+        items.sort(key=lambda item: item.nodeid)
+        random.Random(seed).shuffle(items)
 
 
 @pytest.fixture
@@ -77,7 +85,7 @@ def without_faults(request: pytest.FixtureRequest) -> None:
 
 
 @pytest_asyncio.fixture
-async def bot(turn: None, without_faults: None, alone: bool) -> AsyncIterator[Bot]:
+async def bot(turn: None, without_faults: None, alone: bool) -> AsyncIterator[Bot]:  # noqa: FBT001  (a fixture)
     """The service, ready, and as it was configured: what a killed test has left is undone."""
     del turn, without_faults
     async with client(KRAKEN_URL, Authorization=f"Bearer {required('CONTROL_TOKEN')}") as http:

@@ -6,9 +6,8 @@ import base64
 import hashlib
 import hmac
 import time
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
-
 
 if TYPE_CHECKING:
     import httpx

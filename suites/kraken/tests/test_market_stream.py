@@ -82,8 +82,10 @@ async def test_a_broken_stream_is_made_again(bot: Bot, sandbox: Sandbox, market:
     await book_is(bot, market, [["100.5", "1"]], [["99.5", "1"]])
     again = await bot.until_status(
         "both streams are new",
-        lambda s: all(s["streams"][name]["connections"] > streams[name]["connections"] for name in streams)
-        and all(stream["connected"] for stream in s["streams"].values()),
+        lambda s: (
+            all(s["streams"][name]["connections"] > streams[name]["connections"] for name in streams)
+            and all(stream["connected"] for stream in s["streams"].values())
+        ),
     )
     assert again["state"] == "active"
 

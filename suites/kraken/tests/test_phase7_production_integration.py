@@ -6,7 +6,7 @@ Those not marked `sandbox` place nothing that could trade, and run against the r
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,11 @@ TAKER_FEE, MAKER_FEE = Decimal("0.0040"), Decimal("0.0025")
 def amount(value: str | None) -> Decimal:
     assert value is not None
     return Decimal(value)
+
+
+def cents(value: Decimal) -> Decimal:
+    """As the exchange rounds amounts in EUR: to five decimals, halves up."""
+    return value.quantize(Decimal("0.00001"), ROUND_HALF_UP)
 
 
 class TestAuthenticationAndConnectivity:
@@ -188,11 +193,11 @@ class TestOrderManagement:
         info = await bot.get(f"pairs/{market.pair}")
         assert (Decimal(info["taker_fee"]), Decimal(info["maker_fee"])) == (TAKER_FEE, MAKER_FEE)
         taken = await bot.filled((await bot.order(market.pair, "buy", "0.5"))["id"])
-        assert amount(taken["fee"]) == (amount(taken["cost"]) * TAKER_FEE).quantize(Decimal("0.00001"))
+        assert amount(taken["fee"]) == cents(amount(taken["cost"]) * TAKER_FEE)
         made = await bot.order(market.pair, "buy", "0.25", "99.0", post_only=True)
         await market.aggress("sell", "99.0", "1000")
         made = await bot.filled(made["id"])
-        assert amount(made["fee"]) == Decimal("0.25") * 99 * MAKER_FEE
+        assert amount(made["fee"]) == cents(Decimal("0.25") * 99 * MAKER_FEE)
         charged = sum(Decimal(trade["fee"]) for trade in (await market.trades()).values())
         assert amount((await bot.get(f"positions/{market.pair}"))["fees"]) == charged
 

@@ -32,5 +32,9 @@ def test_nobody_imports_the_others(folder: str, others: set[str]) -> None:
 
 
 def test_modules_are_small() -> None:
-    sizes = {path: len(path.read_text().splitlines()) for folder in ("kraken", "kraken_sandbox") for path in (ROOT / folder).glob("*.py")}
+    sizes = {
+        path: len(path.read_text().splitlines())
+        for folder in ("kraken", "kraken_sandbox")
+        for path in (ROOT / folder).glob("*.py")
+    }
     assert {path.name: size for path, size in sizes.items() if size > 250} == {}

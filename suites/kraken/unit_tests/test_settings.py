@@ -48,9 +48,7 @@ def test_streams_follow_the_domain(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"CONTROL_TOKEN": "t", "KRAKEN_BUG": "blind-resend"}, "are not for"),
     ],
 )
-def test_the_real_exchange_needs_care(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], says: str
-) -> None:
+def test_the_real_exchange_needs_care(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], says: str) -> None:
     monkeypatch.setenv("API_DOMAIN", "https://api.kraken.com/")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
