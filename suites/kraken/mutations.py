@@ -1,7 +1,7 @@
 """`python suites/kraken/mutations.py`: does the suite go red for each deliberate bug of the service?
 
-Runs examples/kraken.yaml on this machine: once as it is, and once for each KRAKEN_BUG with the tests that are to notice
-it. Exit status 1 if a bug stays unnoticed, or if the service without a bug does not pass. Names as arguments: only these.
+Runs examples/kraken.yaml on this machine: once as it is, and once for each KRAKEN_BUG with the test that is to notice
+it. Exit status 1 if a bug stays unnoticed, or if the service without a bug does not pass. Arguments: only these bugs.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 NAMED = set(re.findall(r"`(test_\w+)`", (ROOT / "TESTS.md").read_text()))
 
 
-def tests_of(folder: str) -> set[str]:
+def functions_of(folder: str) -> set[str]:
     """Names of the test functions of a folder."""
     return {
         node.name
@@ -21,11 +21,11 @@ def tests_of(folder: str) -> set[str]:
 
 
 def test_every_test_of_the_suites_is_named() -> None:
-    assert tests_of("tests") - NAMED == set()
+    assert functions_of("tests") - NAMED == set()
 
 
 def test_every_named_test_exists() -> None:
-    assert NAMED - tests_of("tests") - tests_of("unit_tests") == set()
+    assert NAMED - functions_of("tests") - functions_of("unit_tests") == set()
 
 
 def test_the_checklist_is_complete() -> None:

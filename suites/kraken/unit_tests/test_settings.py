@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -86,3 +87,25 @@ def test_the_process_says_what_is_wrong_and_not_what_it_was(tmp_path: Path) -> N
         "DATABASE_URL: Field required",
         "KRAKEN_API_SECRET: Value error, is not base64: use the private key as the exchange shows it",
     }
+
+
+def test_no_log_shows_a_secret(tmp_path: Path) -> None:
+    """At the most talkative level, up to the end for want of a database."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # taken, and does not listen: connections are refused
+        secrets = {
+            "KRAKEN_API_KEY": "key-nobody-sees",
+            "KRAKEN_API_SECRET": SECRET,
+            "CONTROL_TOKEN": "token-nobody-sees",
+        }
+        url = f"postgresql://user:password-nobody-sees@127.0.0.1:{taken.getsockname()[1]}/test"
+        more = {"DATABASE_URL": url, "API_DOMAIN": "http://127.0.0.1:9", "LOG_LEVEL": "DEBUG"}
+        done = subprocess.run(
+            [sys.executable, "-m", "kraken"],
+            env=secrets | more | {"CONNECT_DEADLINE_SECONDS": "0.3"},
+            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert (done.returncode, "no PostgreSQL at DATABASE_URL after 0.3 s" in said) == (1, True), said
+    assert "nobody-sees" not in said
+    assert SECRET not in said
