@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from kraken.errors import CircuitOpenError, RateLimitedError, UnavailableError
@@ -18,10 +18,11 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[V]):
-    """A value, when it was fetched (monotonic seconds), and whether it is older than it should be."""
+    """A value, when it was fetched (monotonic seconds), whether just now, and whether it is older than it should be."""
 
     value: V
     at: float
+    cached: bool = False
     stale: bool = False
 
 
@@ -51,10 +52,10 @@ class Cache(Generic[V]):
         async with self._locks[key]:
             entry = self._entries.get(key)
             if entry is not None and not refresh and self.age(entry) < self._fresh:
-                return entry
+                return replace(entry, cached=True)
             try:
                 return self.put(key, await fetch())
             except (UnavailableError, RateLimitedError, CircuitOpenError):
                 if entry is None or self.age(entry) >= self._stale:
                     raise
-                return Entry(entry.value, entry.at, stale=True)
+                return replace(entry, cached=True, stale=True)

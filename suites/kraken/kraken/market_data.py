@@ -135,7 +135,7 @@ class MarketData:
 
     def _show(self, value: Any, entry: Entry[Any], age: float) -> Shown:
         stale = entry.stale and self._bug is not Bug.STALE_AS_FRESH
-        return Shown(value, "cache" if age else "api", age, stale)
+        return Shown(value, "cache" if entry.cached else "api", age, stale)
 
     async def _ticker(self, pair: Pair) -> Quote:
         result = await self._api.public("Ticker", pair=pair.name)

@@ -24,6 +24,8 @@ CREATE TABLE IF NOT EXISTS kraken.orders (
 CREATE INDEX IF NOT EXISTS orders_unsettled ON kraken.orders (status) WHERE status IN ('pending', 'open');
 CREATE INDEX IF NOT EXISTS orders_by_day ON kraken.orders (created_at);
 CREATE INDEX IF NOT EXISTS orders_by_pair ON kraken.orders (pair);
+CREATE INDEX IF NOT EXISTS orders_guarded ON kraken.orders (pair)
+    WHERE stop_loss IS NOT NULL OR take_profit IS NOT NULL;
 CREATE INDEX IF NOT EXISTS orders_by_parent ON kraken.orders (parent) WHERE parent IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS kraken.trades (

@@ -172,15 +172,23 @@ class Control:
         found = [entry for entry in self._exchange.requests if entry["number"] > after]
         if pair:
             found = [entry for entry in found if entry["params"].get("pair") == pair]
-        return web.json_response({"requests": found, "last": self._exchange.requests[-1]["number"] if found else after})
+        return web.json_response({"requests": found, "last": self._exchange.served})
 
-    async def account(self, _request: web.Request) -> web.Response:
-        """The exchange's own books, to compare with."""
-        engine = self._exchange.engine
+    async def account(self, request: web.Request) -> web.Response:
+        """The exchange's own books, to compare with; orders and trades are those of `pair`."""
+        engine, pair = self._exchange.engine, request.query.get("pair")
         shown: dict[str, Any] = {
             "balances": {asset: f"{amount:f}" for asset, amount in self._exchange.account.balances.items()},
-            "orders": {order.txid: order.document(with_trades=True) for order in engine.orders.values()},
-            "trades": {trade.trade_id: trade.document() for trade in engine.trades.values()},
+            "orders": {
+                order.txid: order.document(with_trades=True)
+                for order in engine.orders.values()
+                if order.instrument.name == pair
+            },
+            "trades": {
+                trade.trade_id: trade.document()
+                for trade in engine.trades.values()
+                if trade.order.instrument.name == pair
+            },
             "streams": self._streams.count,
         }
         return web.json_response(shown)

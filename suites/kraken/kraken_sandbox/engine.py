@@ -36,6 +36,7 @@ class Engine:
     def __init__(self, account: Account) -> None:
         self.account = account
         self.orders: dict[str, Order] = {}
+        self.open: dict[str, Order] = {}
         self.trades: dict[str, Trade] = {}
         self.on_event: Callable[[str, Order, Trade | None], None] = lambda *_: None
         self.on_market: Callable[[Market, dict[str, Any] | None], None] = lambda *_: None
@@ -45,8 +46,8 @@ class Engine:
         """By the exchange's id, or the open one with that id of the customer's."""
         if order := self.orders.get(reference):
             return order
-        for order in self.orders.values():
-            if reference and order.cl_ord_id == reference and order.is_open:
+        for order in self.open.values():
+            if reference and order.cl_ord_id == reference:
                 return order
         raise ExchangeError(errors.UNKNOWN_ORDER)
 
@@ -63,7 +64,7 @@ class Engine:
         price = order.price or market.best(order.side) or market.last
         if order.volume * price < instrument.costmin:
             raise ExchangeError(errors.COST_MINIMUM)
-        if order.cl_ord_id and any(o.cl_ord_id == order.cl_ord_id and o.is_open for o in self.orders.values()):
+        if order.cl_ord_id and any(o.cl_ord_id == order.cl_ord_id for o in self.open.values()):
             raise ExchangeError(errors.DUPLICATE)
         if order.post_only and market.reachable(order.side, order.price):
             raise ExchangeError(errors.POST_ONLY)
@@ -78,7 +79,7 @@ class Engine:
         if len(market.resting) >= self.account.tier.open_orders:
             raise ExchangeError(errors.ORDERS_LIMIT)
         self.check(market, order)
-        self.orders[order.txid] = order
+        self.orders[order.txid] = self.open[order.txid] = order
         self.on_event("pending_new", order, None)
         self.on_event("new", order, None)
         if order.kind in {"stop-loss", "take-profit"}:
@@ -179,6 +180,7 @@ class Engine:
 
     def _close(self, market: Market, order: Order, status: Any, reason: str | None) -> None:
         order.status, order.reason, order.closed_at = status, reason, time.time()
+        self.open.pop(order.txid, None)
         if order in market.resting:
             market.resting.remove(order)
         self._hold()
@@ -188,8 +190,8 @@ class Engine:
     def _hold(self) -> None:
         """What all open orders need, counted anew."""
         self.account.held.clear()
-        for order in self.orders.values():
-            if order.is_open and order.price is not None:
+        for order in self.open.values():
+            if order.price is not None:
                 if order.side == "sell":
                     self.account.held[order.instrument.base] += order.remaining
                 else:

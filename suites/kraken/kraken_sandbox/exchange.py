@@ -40,25 +40,27 @@ class Exchange:
         self.status = "online"
         self.requests: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
         self.markets: dict[str, Market] = {}
-        self._served = 0
+        self._names: dict[str, Market] = {}
+        self.served = 0
         self.list_market(Market(XBTEUR, Decimal("50000.0"), Decimal(5)))
 
     def list_market(self, market: Market) -> None:
-        self.markets[market.instrument.name] = market
+        pair = market.instrument
+        self.markets[pair.name] = market
+        for name in (pair.name, pair.altname, pair.wsname, pair.symbol):
+            self._names[name] = market
 
     def market(self, name: str) -> Market:
         """By any of the names that a pair has. Raises ExchangeError."""
-        for market in self.markets.values():
-            pair = market.instrument
-            if name in {pair.name, pair.altname, pair.wsname, pair.symbol}:
-                return market
-        raise ExchangeError(errors.UNKNOWN_PAIR)
+        if name not in self._names:
+            raise ExchangeError(errors.UNKNOWN_PAIR)
+        return self._names[name]
 
     def remember(self, kind: str, method: str, params: dict[str, str]) -> dict[str, Any]:
         """A request that was made; never with its headers."""
-        self._served += 1
+        self.served += 1
         entry: dict[str, Any] = {
-            "number": self._served,
+            "number": self.served,
             "kind": kind,
             "method": method,
             "params": params,

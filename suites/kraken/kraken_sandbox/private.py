@@ -14,7 +14,7 @@ from kraken_sandbox.errors import ExchangeError
 from kraken_sandbox.orders import Kind, Order, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kraken_sandbox.exchange import Exchange
 
@@ -35,12 +35,12 @@ def balance_ex(exchange: Exchange, _params: Params) -> Any:
 
 
 def open_orders(exchange: Exchange, params: Params) -> Any:
-    found = [order for order in _selected(exchange, params) if order.is_open]
+    found = _selected(exchange.engine.open.values(), params)
     return {"open": {order.txid: order.document(with_trades=_flag(params, "trades")) for order in found}}
 
 
 def closed_orders(exchange: Exchange, params: Params) -> Any:
-    found = [order for order in _selected(exchange, params) if not order.is_open]
+    found = [order for order in _selected(exchange.engine.orders.values(), params) if not order.is_open]
     found.sort(key=lambda order: order.closed_at, reverse=True)
     start = int(params.get("ofs", 0))
     page = found[start : start + PAGE]
@@ -121,7 +121,7 @@ def cancel_order(exchange: Exchange, params: Params) -> Any:
 
 
 def cancel_all(exchange: Exchange, _params: Params) -> Any:
-    found = [order for order in exchange.engine.orders.values() if order.is_open]
+    found = list(exchange.engine.open.values())
     for order in found:
         exchange.engine.cancel(exchange.market(order.instrument.name), order)
     return {"count": len(found)}
@@ -131,8 +131,8 @@ def websockets_token(exchange: Exchange, _params: Params) -> Any:
     return {"token": exchange.account.new_token(), "expires": TOKEN_SECONDS}
 
 
-def _selected(exchange: Exchange, params: Params) -> list[Order]:
-    found = list(exchange.engine.orders.values())
+def _selected(orders: Iterable[Order], params: Params) -> list[Order]:
+    found = list(orders)
     if reference := params.get("cl_ord_id"):
         found = [order for order in found if order.cl_ord_id == reference]
     if userref := params.get("userref"):

@@ -151,9 +151,7 @@ class Streams:
         connection.subscribed.add(("executions", ""))
         connection.put(answer | {"success": True, "result": {"channel": "executions", "maxratecount": 180}})
         reports = [
-            channels.execution("new", order, None, order.opened_at)
-            for order in self._exchange.engine.orders.values()
-            if order.is_open
+            channels.execution("new", order, None, order.opened_at) for order in self._exchange.engine.open.values()
         ]
         self._report(connection, "snapshot", reports)
 

@@ -40,12 +40,10 @@ class Market:
 
     async def orders(self) -> dict[str, dict[str, Any]]:
         """All orders that the exchange has of this pair, by its ids."""
-        orders = (await self.sandbox.account())["orders"]
-        return {txid: order for txid, order in orders.items() if order["descr"]["pair"] == self.pair}
+        return dict((await self.sandbox.account(self.pair))["orders"])
 
     async def trades(self) -> dict[str, dict[str, Any]]:
-        trades = (await self.sandbox.account())["trades"]
-        return {trade_id: trade for trade_id, trade in trades.items() if trade["pair"] == self.pair}
+        return dict((await self.sandbox.account(self.pair))["trades"])
 
 
 class Sandbox:
@@ -76,8 +74,8 @@ class Sandbox:
         return list(response.raise_for_status().json()["requests"])
 
     async def last_request(self) -> int:
-        found = await self.requests()
-        return int(found[-1]["number"]) if found else 0
+        response = await self.client.get("/sandbox/requests", params={"after": str(2**62)})
+        return int(response.raise_for_status().json()["last"])
 
-    async def account(self) -> dict[str, Any]:
-        return dict((await self.client.get("/sandbox/account")).raise_for_status().json())
+    async def account(self, pair: str) -> dict[str, Any]:
+        return dict((await self.client.get("/sandbox/account", params={"pair": pair})).raise_for_status().json())
