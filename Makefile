@@ -13,10 +13,10 @@ export KUBECONFIG CLUSTER
 NAMESPACE ?= seatrial-system
 SOURCES := operator suites hack images bench
 # The services under test; `kit` has none.
-BUNDLED := intelligence-service position-manager tbot
+BUNDLED := intelligence-service kraken position-manager tbot
 MEMBERS := suites/kit operator $(BUNDLED:%=suites/%)
 TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/kit/seatrial_kit \
-	$(foreach suite,$(BUNDLED),suites/$(suite)/$(subst -,_,$(suite))) hack images bench
+	$(foreach suite,$(BUNDLED),suites/$(suite)/$(subst -,_,$(suite))) suites/kraken/kraken_sandbox hack images bench
 PYTEST := $(BIN)/pytest -q
 TEST_LOG := .cluster/tests.log
 OR_NODE := $(if $(filter kind,$(CLUSTER)),, or node)

@@ -86,6 +86,8 @@ IMAGES: dict[str, Image] = {
         *service("intelligence-service"),
         suite_tests("intelligence-service"),
         suite_tests("kit"),
+        *service("kraken"),
+        suite_tests("kraken"),
         *service("position-manager"),
         suite_tests("position-manager"),
         *service("tbot"),

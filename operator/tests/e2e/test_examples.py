@@ -28,6 +28,7 @@ EXAMPLES = {
     "all-services": ("Passed", {"total": 5, "passed": 5}),
     "intelligence-service": ("Passed", {"failed": 0, "errors": 0, "skipped": 0, "notRun": 0}),
     "kit": ("Passed", {"failed": 0, "errors": 0, "skipped": 0, "notRun": 0}),
+    "kraken": ("Passed", {"failed": 0, "errors": 0, "skipped": 0, "notRun": 0}),
     "position-manager": ("Passed", {"failed": 0, "errors": 0, "skipped": 0, "notRun": 0}),
     "tbot": ("Passed", {"failed": 0, "errors": 0, "skipped": 0, "notRun": 0}),
 }
