@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import random
 import ssl
 from typing import TYPE_CHECKING
 
@@ -31,13 +30,6 @@ tls_context = functools.cache(ssl.create_default_context)  # 20 ms that no test 
 def client(url: str, **headers: str) -> httpx.AsyncClient:
     # Longer than any order takes: its deadline, twice.
     return httpx.AsyncClient(base_url=url, timeout=15, trust_env=False, verify=tls_context(), headers=headers)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In an order drawn from SUITE_SEED, where it is set: no test may lean on another."""
-    if seed := os.environ.get("SUITE_SEED"):
-        items.sort(key=lambda item: item.nodeid)
-        random.Random(seed).shuffle(items)
 
 
 @pytest.fixture
