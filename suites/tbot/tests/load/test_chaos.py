@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.support.orders import Account, Payload
     from tests.support.redis_server import RedisServer
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]  # the service starts anew several times
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "10"))
 CLIENTS = 8
 PROGRESS = 15

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import ssl
 import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from tbot.settings import Settings
 
 LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50)
+tls_context = functools.cache(ssl.create_default_context)
+"""One for all: each client would make its own, for 20 ms of work."""
 
 
 class Bot:
@@ -83,7 +87,7 @@ class Bot:
 
 @asynccontextmanager
 async def bot_at(url: str) -> AsyncIterator[Bot]:
-    transport = httpx.AsyncHTTPTransport(limits=LIMITS)
+    transport = httpx.AsyncHTTPTransport(limits=LIMITS, verify=tls_context())
     async with httpx.AsyncClient(
         base_url=url, timeout=DEADLINE_SECONDS, trust_env=False, transport=transport
     ) as client:
