@@ -61,7 +61,7 @@ def suite_tests(name: str) -> Image:
 def service_tests(name: str) -> tuple[Image, Image]:
     """The tests of suites/<name> beside the package that they test, with the locked requirements/<name>-suite.lock."""
     bases = {"BASE": f"{name}-suite-venv", "TOOLS": "python-tools"}
-    inputs = ("suites/kit", f"suites/{name}", "images/suite")
+    inputs = ("suites/kit", f"suites/{name}", f"suites/{name}/tests", "images/suite")
     return (
         environment(f"{name}-suite", f"{name}-suite"),
         Image(f"{name}-tests", "dev", "service-tests", bases, inputs, {"NAME": name}),
