@@ -60,6 +60,17 @@ class Bot:
             body["price"] = str(price)
         return dict(await self.send("POST", "orders", expected, **body | more))
 
+    async def order_for_sure(self, pair: str, side: str, volume: str, price: str, /, **more: Any) -> dict[str, Any]:
+        """As a caller does who is told that the exchange was not reached in time: the same order, by its id, again."""
+        body = {"id": self.new_id(), "pair": pair, "side": side, "volume": volume, "type": "limit", "price": price}
+
+        async def probe() -> tuple[dict[str, Any] | None, object]:
+            response = await self.client.post("/v1/orders", json=body | more)
+            assert response.status_code in {201, 202, 503}, f"{response.status_code}: {response.text}"
+            return (response.json() if response.status_code == httpx.codes.CREATED else None), response.text
+
+        return await eventually(f"order {body['id']} to be placed", probe)
+
     async def cancel(self, order_id: str) -> dict[str, Any]:
         return dict(await self.send("DELETE", f"orders/{order_id}"))
 

@@ -337,11 +337,11 @@ async def test_a_market_that_takes_no_orders_is_reported(bot: Bot, sandbox: Sand
 @pytest.mark.slow
 @pytest.mark.sandbox
 async def test_memory_is_stable_under_load(bot: Bot, market: Market, record_property: Any) -> None:
-    """A hundred orders and more, each one placed and cancelled: no error, and what the process holds stays bounded."""
+    """A hundred orders and more, each one placed and cancelled once, and what the process holds stays bounded."""
     rounds = int(os.environ.get("LOAD_ROUNDS", "5"))
 
     async def place_and_cancel() -> None:
-        await bot.cancel((await bot.order(market.pair, "buy", "0.06", "90.0", post_only=True))["id"])
+        await bot.cancel((await bot.order_for_sure(market.pair, "buy", "0.06", "90.0", post_only=True))["id"])
 
     for _ in range(2):
         await asyncio.gather(*(place_and_cancel() for _ in range(20)))
