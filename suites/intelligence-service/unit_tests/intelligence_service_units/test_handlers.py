@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from intelligence_service.handlers import EMPTY, HANDLERS, PayloadError, analysis, mixins, patterns, validation
@@ -31,11 +31,7 @@ PAYLOADS = st.dictionaries(
     CODE | JSON | st.floats() | st.sampled_from(["effect", "compute"]) | st.lists(CODE, max_size=2),
 )
 
-# How fast a machine is says nothing about the handlers.
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-
-@UNHURRIED
 @given(st.sampled_from(sorted(HANDLERS)), PAYLOADS)
 def test_every_payload_is_answered_or_rejected_with_a_reason(subject: str, payload: dict[str, Any]) -> None:
     try:
@@ -49,7 +45,6 @@ def test_every_payload_is_answered_or_rejected_with_a_reason(subject: str, paylo
     assert reason.startswith("payload.")
 
 
-@UNHURRIED
 @given(CODE, st.sampled_from([None, "effect", "compute", "reducer", "orchestrator"]))
 def test_a_score_is_between_0_and_1_and_best_without_violations(code: str, node_type: str | None) -> None:
     answer = validation.handle({"code": code, "node_type": node_type})
