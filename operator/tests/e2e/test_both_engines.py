@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from tests.plugins import LEAN_ENV
+
 from .engines import same_on_both
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ SHARED = "import pytest\n@pytest.mark.parametrize('n', range(7))\ndef test_it(n)
 
 
 def suite(name: str = "it", **more: Any) -> Object:
-    return {"name": name, "testsFrom": {"configMapRef": {"name": "tests"}}, **more}
+    return {"name": name, "testsFrom": {"configMapRef": {"name": "tests"}}, "env": LEAN_ENV, **more}
 
 
 CASES: dict[str, tuple[str, Object]] = {
