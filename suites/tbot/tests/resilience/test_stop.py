@@ -33,7 +33,7 @@ class TestStop:
         assert await own_bot.running().terminate() == 0
 
     async def test_under_load(self, own_bot: OwnBot, own_redis: RedisServer, account: Account, books: Books) -> None:
-        """An order is either confirmed and in the books, or refused; and in Redis, unless its receipt says otherwise."""
+        """An order is confirmed and in the books, or refused; and in Redis, unless its receipt says otherwise."""
         await own_bot.start()
         payloads = account.orders(200)
         async with own_bot.client() as bot:
