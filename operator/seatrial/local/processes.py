@@ -10,7 +10,7 @@ import sys
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +46,7 @@ class Process:
         output: int,
         identity: tuple[int, int | None] | None = None,
         last_signal: int = signal.SIGKILL,
-    ) -> Process:
+    ) -> Self:
         """Start a program that writes to a file descriptor, as another user and group if need be. Raises OSError.
 
         `last_signal` is what the kernel sends it when this process dies.
@@ -92,6 +92,11 @@ class Process:
         await self._process.wait()
         await asyncio.to_thread(_await_orphans, self.pid, grace_seconds)
         self._signal_session(signal.SIGKILL)
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal has ended it."""
+        return (self._process.returncode or 0) < 0
 
     def terminate(self) -> None:
         """Ask the process itself to end."""

@@ -50,6 +50,7 @@ def scratch() -> Iterator[Path]:
                 f"no folder for the data of the run can be made{where}: {error.strerror or error}. "
                 "Make room there, or set TMPDIR to a folder that can be written"
             ) from None
+        stack.callback(_remove_containers, folder)
         yield folder
 
 
@@ -80,6 +81,7 @@ def remove_stale() -> list[Path]:
             if folder.stat().st_uid != os.getuid() or not is_stale(folder):
                 continue
             _kill_those_of(folder)
+            _remove_containers(folder)
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(folder)
     return removed
@@ -100,6 +102,13 @@ def is_stale(folder: Path) -> bool:
     with suppress(FileNotFoundError):
         return not is_held(folder / LOCK)
     return False
+
+
+def _remove_containers(folder: Path) -> None:
+    from seatrial.local.servers.docker_client import NOTE, remove_containers  # noqa: PLC0415  (few runs have any)
+
+    if (folder / NOTE).exists():
+        remove_containers(folder)
 
 
 def _kill_those_of(folder: Path) -> None:

@@ -73,6 +73,8 @@ class Servers:
         launch = await asyncio.to_thread(find_server, wanted, self._search)
         self._tell(service, launch.provider)
         await self._prepare(launch, output)
+        if launch.docker is not None:
+            launch.docker.note(launch.folder)
         for port in (*self._addresses.ports_of(service).values(), *extra.values()):
             self._addresses.release(port)
         self._launches.append(launch)
