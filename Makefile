@@ -29,8 +29,9 @@ demo: $(VENV)/.installed ## Run an example on this machine, with real servers an
 test: lint type contract crd-check programs install ## Run every test, from lint to end to end on a real cluster
 	@# First what may run side by side; then what restarts the operator; then what brings operators and nodes of its own.
 	@rm -f $(TEST_LOG)
-	@$(PYTEST) -n 3 -m "not disruptive and not faults and not node" | tee -a $(TEST_LOG)
+	@$(PYTEST) -n 3 -m "not disruptive and not faults and not node and not docker" | tee -a $(TEST_LOG)
 	@$(PYTEST) -m "disruptive$(OR_NODE)" | tee -a $(TEST_LOG)
+	@$(PYTEST) -m docker | tee -a $(TEST_LOG)
 	@$(PYTEST) -m faults | tee -a $(TEST_LOG)
 	@grep -E '^[0-9]+ passed' $(TEST_LOG)
 
@@ -59,7 +60,7 @@ contract: $(VENV)/.installed ## Who may import whom
 
 .PHONY: unit
 unit: $(VENV)/.installed programs ## Tests that need no cluster
-	@$(PYTEST) -n 2 -m "not apiserver and not e2e and not faults"
+	@$(PYTEST) -n 2 -m "not apiserver and not e2e and not faults and not docker"
 
 .PHONY: crd
 crd: $(VENV)/.installed ## Generate the CRDs and the API reference from the models

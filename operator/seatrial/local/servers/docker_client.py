@@ -21,7 +21,11 @@ LABEL = "seatrial.dev/local-run"
 NOTE = ".docker"
 """In that folder: how the daemon is asked. Whoever clears up after a killed engine may have another environment."""
 _RUN_FOLDER = "seatrial-run-"
-_KEPT = ("PATH", "HOME", "XDG_RUNTIME_DIR")
+_KEPT = frozenset(
+    {"PATH", "HOME", "XDG_RUNTIME_DIR"}
+    | {f"DOCKER_{name}" for name in ("HOST", "CONTEXT", "CONFIG", "TLS_VERIFY", "CERT_PATH", "API_VERSION")}
+)
+"""What a client needs to find its daemon. Others may be secrets."""
 REMOVAL_SECONDS = 30.0
 
 
@@ -39,9 +43,7 @@ class Docker:
         """Note in the folder of the runs that there may be containers; its name, the value of their label."""
         root = root_of(folder)
         if not (root / NOTE).exists():
-            kept = {
-                name: value for name, value in self.environment.items() if name in _KEPT or name.startswith("DOCKER_")
-            }
+            kept = {name: value for name, value in self.environment.items() if name in _KEPT}
             (root / NOTE).write_text(json.dumps({"program": self.program, "environment": kept}))
         return root.name
 
