@@ -31,8 +31,8 @@ LONGEST_LINE = 32_768
 REMOVAL_SECONDS = 10.0
 
 
-class PullError(Exception):
-    """An image is not there and cannot be fetched."""
+class PullError(MappingError):
+    """An image is not there and cannot be fetched, which is not tried again."""
 
 
 class DockerImages:

@@ -21,7 +21,7 @@ from seatrial.local.containers import (
     role_of,
     suite_command,
 )
-from seatrial.local.image_containers import ContainerProcess, DockerImages, PullError
+from seatrial.local.image_containers import ContainerProcess
 from seatrial.local.images import MappingError
 from seatrial.local.output import FileOutput, LineOutput
 from seatrial.local.processes import Process
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from seatrial.local.containers import Command
+    from seatrial.local.image_containers import DockerImages
     from seatrial.local.servers_of_run import Servers
     from seatrial.local.store import Store
 
@@ -104,8 +105,6 @@ class LocalPod:
                     await self._end(current)
         except MappingError as error:
             self._set(current, waiting("ErrImageNeverPull", str(error)))
-        except PullError as error:
-            self._set(current, waiting("ErrImagePull", str(error)))
         except ContainerConfigError as error:
             self._set(current, waiting("CreateContainerConfigError", str(error)))
         except OSError as error:

@@ -109,7 +109,7 @@ def test_how_a_suite_ends_is_what_its_image_says(on_docker: Machine) -> None:
 
 
 def test_an_image_that_is_nowhere(on_docker: Machine) -> None:
-    done = on_docker.run("run", on_docker.write(suites=[suite(image="localhost:1/none:1")], timeouts={"setup": "5s"}))
+    done = on_docker.run("run", on_docker.write(suites=[suite(image="localhost:1/none:1")]))
     ended(on_docker, done, 2, 'Failed to pull image "localhost:1/none:1"')
 
 
