@@ -55,24 +55,37 @@ class DockerImages:
             if isinstance(docker, str):
                 raise MappingError(f"{unmapped}; or start Docker, which runs the image itself ({docker})")
             if image not in self._users:
-                self._users[image] = await asyncio.to_thread(self._user, docker, image)
+                self._users[image] = await self._user(docker, image, around.folder)
         labels = pod["metadata"]["labels"]
         command = docker_command(docker, container, pod, around, self._users[image])
         self._tell(f"{labels[COMPONENT_LABEL]} {labels[NAME_LABEL]}", f"{image} in Docker {docker.version}")
         return command
 
-    def _user(self, docker: Docker, image: str) -> str:
+    async def _user(self, docker: Docker, image: str, folder: Path) -> str:
         """The user that an image names, after it was fetched if need be. Raises PullError."""
         inspect = (docker.program, "image", "inspect", "--format", "{{json .Config.User}}", image)
-        answer = self._search.ask(*inspect)
+        answer = await asyncio.to_thread(self._search.ask, *inspect)
         if not answer.ok and not self._search.offline:
-            pulled = self._search.ask(docker.program, "pull", "--quiet", image, seconds=None)
-            if not pulled.ok:
-                raise PullError(f'Failed to pull image "{image}": {pulled.line}')
-            answer = self._search.ask(*inspect)
+            await _pull(docker, image, folder)
+            answer = await asyncio.to_thread(self._search.ask, *inspect)
         if not answer.ok:
             raise PullError(f'the image "{image}" is not there: {answer.line}')
         return str(json.loads(answer.line) or "")
+
+
+async def _pull(docker: Docker, image: str, folder: Path) -> None:
+    """Fetch an image, which may take long and be broken off. Raises PullError."""
+    log = folder / "pull.log"
+    with log.open("wb") as output:
+        command = (docker.program, "pull", "--quiet", image)
+        process = await Process.start(command, env=docker.environment, folder=folder, output=output.fileno())
+        try:
+            code = await process.wait()
+        finally:
+            await process.stop(0)
+    if code:
+        said = log.read_text(errors="replace").splitlines() or ["docker pull said nothing"]
+        raise PullError(f'Failed to pull image "{image}": {said[-1]}')
 
 
 def docker_command(docker: Docker, container: Object, pod: Object, around: Surroundings, image_user: str) -> Command:

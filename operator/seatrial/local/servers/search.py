@@ -45,9 +45,9 @@ class Search:
         found = shutil.which(name, path=self.environment.get("PATH", ""))
         return Path(found) if found else None
 
-    def ask(self, *command: str | Path, seconds: float | None = ANSWER_SECONDS) -> Answer:
-        """What a program prints; without `seconds` it may take its time."""
-        return ask([str(word) for word in command], self.environment, seconds)
+    def ask(self, *command: str | Path) -> Answer:
+        """What a program prints."""
+        return ask([str(word) for word in command], self.environment)
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,7 @@ class Answer:
         return self.text.splitlines()[-1] if self.text else "it said nothing"
 
 
-def ask(
-    command: Sequence[str], environment: Mapping[str, str], seconds: float | None = ANSWER_SECONDS
-) -> Answer:
+def ask(command: Sequence[str], environment: Mapping[str, str]) -> Answer:
     """Run a program that answers at once."""
     try:
         done = subprocess.run(
@@ -74,11 +72,11 @@ def ask(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=seconds,
+            timeout=ANSWER_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Answer(ok=False, text=f"no answer within {seconds:g} s")
+        return Answer(ok=False, text=f"no answer within {ANSWER_SECONDS:g} s")
     except OSError as error:
         return Answer(ok=False, text=error.strerror or type(error).__name__)
     return Answer(ok=done.returncode == 0, text=done.stdout.decode(errors="replace").strip())
