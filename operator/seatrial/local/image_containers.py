@@ -127,7 +127,11 @@ def docker_command(docker: Docker, container: Object, pod: Object, around: Surro
 
 def _write(file: Path, variables: Mapping[str, str]) -> dict[str, str]:
     """Write variables for Docker to read; those that its format cannot hold are returned."""
-    other = {name: value for name, value in variables.items() if {"\n", "\r"} & {*value} or len(value.encode()) > LONGEST_LINE}
+    other = {
+        name: value
+        for name, value in variables.items()
+        if {"\n", "\r"} & {*value} or len(value.encode()) > LONGEST_LINE
+    }
     file.unlink(missing_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
         output.writelines(f"{name}={value}\n" for name, value in variables.items() if name not in other)

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
 PYTHON_IMAGE = "localhost/seatrial/position-manager-tests:dev"
-IMAGES = {"position-manager": (), "position-manager-tests": (), "redis": ("redis:7-alpine",), "influxdb": ("influxdb:2.7",)}
+IMAGES = {
+    "position-manager": (),
+    "position-manager-tests": (),
+    "redis": ("redis:7-alpine",),
+    "influxdb": ("influxdb:2.7",),
+}
 """What is built here stands for the public images that the providers ask for."""
 
 ADD_XML = "<testsuite><testcase classname='it' name='is_reached'/></testsuite>"
@@ -90,12 +95,16 @@ def test_an_example_with_its_images(on_docker: Machine) -> None:
     ended(on_docker, done, 0, "application position-manager: localhost/seatrial/position-manager:dev in Docker")
 
 
-@pytest.mark.parametrize(("service", "version", "image"), [("redis", "7", "redis:7-alpine"), ("influxdb", "2.7", "influxdb:2.7")])
+@pytest.mark.parametrize(
+    ("service", "version", "image"), [("redis", "7", "redis:7-alpine"), ("influxdb", "2.7", "influxdb:2.7")]
+)
 def test_a_server_is_an_image(on_docker: Machine, service: str, version: str, image: str) -> None:
     bare = on_docker.folder / "bin"
     bare.mkdir()
     for program in ("docker", "nsenter"):
-        found = next(Path(folder, program) for folder in on_docker.env["PATH"].split(":") if Path(folder, program).exists())
+        found = next(
+            Path(folder, program) for folder in on_docker.env["PATH"].split(":") if Path(folder, program).exists()
+        )
         (bare / program).symlink_to(found)
     on_docker.env["PATH"] = str(bare)
     tests = f'import os\ndef test_it(): assert any(name.startswith("{service.upper()}") for name in os.environ)\n'

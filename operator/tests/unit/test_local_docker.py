@@ -126,9 +126,7 @@ def test_what_a_file_of_variables_cannot_hold_goes_through_the_client(folder: Pa
     assert "KEY" not in written
 
 
-def test_seatrial_toml_tells_an_image_where_to_listen(
-    folder: Path, addresses: LocalAddresses, tmp_path: Path
-) -> None:
+def test_seatrial_toml_tells_an_image_where_to_listen(folder: Path, addresses: LocalAddresses, tmp_path: Path) -> None:
     file = tmp_path / "seatrial.toml"
     file.write_text('[images."app:*"]\nenv = { HTTP_PORT = "{http}", LEVEL = "debug" }\n')
     mapping = load_mapping(file)
