@@ -27,7 +27,7 @@ class _Strict(BaseModel):
 
 
 class _Image(_Strict):
-    """What stands for an image. `dir` is relative to the file; without it Docker runs the image, with these variables."""
+    """What stands for an image. `dir` is relative to the file; without it Docker runs the image itself."""
 
     dir: str = ""
     command: Annotated[tuple[str, ...], Field(min_length=0)] = ()

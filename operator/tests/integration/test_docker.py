@@ -127,14 +127,14 @@ class TestInterrupted:
     def hanging(self, on_docker: Machine, docker: Daemon) -> Iterator[subprocess.Popen[str]]:
         spec = {"applications": [APPLICATION], "suites": [suite("import time; time.sleep(3600)")]}
         process = on_docker.start("run", on_docker.write(**spec))
-        eventually("both run", lambda: len(containers(docker)) == 2 or containers(docker))  # noqa: PLR2004
+        eventually("both run", lambda: len(containers(docker)) == 2 or containers(docker))
         yield process
         process.communicate(timeout=DEADLINE_SECONDS)
 
     def test_it_is_cancelled(self, hanging: subprocess.Popen[str], docker: Daemon) -> None:
         hanging.send_signal(signal.SIGINT)
         hanging.communicate(timeout=DEADLINE_SECONDS)
-        assert hanging.returncode == 2  # noqa: PLR2004
+        assert hanging.returncode == 2
         assert containers(docker) == []
 
     def test_the_engine_is_killed(self, hanging: subprocess.Popen[str], docker: Daemon) -> None:

@@ -115,11 +115,11 @@ def test_who_is_refused_on_a_cluster_is_refused_here(
 
 
 def test_what_a_file_of_variables_cannot_hold_goes_through_the_client(folder: Path, addresses: LocalAddresses) -> None:
-    values = {"KEY": "a\nb", "LONG": "x" * 40_000, "PATH": "/own", "PLAIN": "#'\" $"}
+    values = {"KEY": "a\nb", "PATH": "/own", "PLAIN": "#'\" $"}
     pod = application(addresses, env=[{"name": name, "value": value} for name, value in values.items()])
     command = make(pod, folder)
-    assert {"--env=KEY", "--env=LONG"} <= {*command.arguments}
-    assert (command.env["KEY"], command.env["LONG"], command.env["PATH"]) == ("a\nb", values["LONG"], "/bin")
+    assert "--env=KEY" in command.arguments
+    assert (command.env["KEY"], command.env["PATH"]) == ("a\nb", "/bin")
     written = (folder / "app.env").read_text()
     assert "PATH=/own\n" in written
     assert "PLAIN=#'\" $\n" in written
