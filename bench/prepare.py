@@ -12,20 +12,29 @@ if TYPE_CHECKING:
     from bench.api import Api
 
 CONFLICT = 409
-FORBIDDEN = 403
+GOING = (403, 404)
+"""What a namespace that is being deleted answers to who creates something in it: until it is gone, and just after."""
 PATIENCE_SECONDS = 60
 
 
 async def alone(api: Api) -> None:
-    """Raises LookupError when runs of somebody else are under way: neither would come to anything."""
+    """Wait for what is still being deleted: it would go missing later. Raises LookupError, TimeoutError, ApiError.
+
+    LookupError: runs of somebody else are under way; neither would come to anything.
+    """
     runs = await api.items("/apis/seatrial.dev/v1alpha1/testruns")
     active = [f"{run['metadata']['namespace']}/{run['metadata']['name']}" for run in runs if not is_finished(run)]
     if active:
         raise LookupError(f"the cluster is in use by {', '.join(active[:5])}; wait for them, or delete them")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            if not any("deletionTimestamp" in item["metadata"] for item in await api.items("/api/v1/namespaces")):
+                return
+            await asyncio.sleep(0.5)
 
 
 async def prepare(api: Api) -> None:
-    """Make what is not there; wait for what is still being deleted. Raises TimeoutError, ApiError."""
+    """Make what is not there. Raises TimeoutError, ApiError."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
@@ -40,6 +49,6 @@ async def prepare(api: Api) -> None:
                 if "deletionTimestamp" not in there["metadata"]:
                     return
             except ApiError as error:
-                if error.status != FORBIDDEN:  # the namespace is being deleted
+                if error.status not in GOING:
                     raise
             await asyncio.sleep(0.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flow import Flow
     from manager import Manager
     from redis.asyncio import Redis
+    from wire import Wire
 
 pytestmark = pytest.mark.asyncio
 MESSAGES = "position_manager_messages_total"
@@ -191,12 +192,11 @@ class TestRestart:
 class TestRebalance:
     """Another member of the service's group, as a second replica would be."""
 
-    async def test_state_that_changed_elsewhere_is_restored(self, flow: Flow, redis: Redis, kafka_servers: str) -> None:
+    async def test_state_that_changed_elsewhere_is_restored(
+        self, another: Callable[[], Flow], wire: Wire, redis: Redis, kafka_servers: str
+    ) -> None:
         """Partitions that come back may have been served by someone else meanwhile: memory is not to be trusted."""
-        opened = await flow.open("1", "100")
-        stored = await stored_state(redis, flow.symbol, lambda s: s["revision"] == opened.revision)
         member = AIOKafkaConsumer(
-            *INPUT_TOPICS,
             bootstrap_servers=kafka_servers,
             group_id=GROUP_ID,
             enable_auto_commit=False,
@@ -204,11 +204,21 @@ class TestRebalance:
         )
         await member.start()
 
-        async def probe() -> tuple[bool | None, object]:
-            return bool(member.assignment()) or None, member.assignment()
+        async def probe() -> tuple[set[int] | None, object]:
+            return {part.partition for part in member.assignment()} or None, member.assignment()
 
         try:
-            await eventually(f"partitions of group {GROUP_ID} for a second member", probe)
+            partitions = await wire.producer.partitions_for(INPUT_TOPICS[0])
+            # A symbol for each partition: which of them the second member will get is not ours to choose.
+            symbols: dict[int, tuple[Flow, dict[str, Any]]] = {}
+            while symbols.keys() != partitions:
+                flow = another()
+                opened = await flow.open("1", "100")
+                stored = await stored_state(redis, flow.symbol, lambda s, at=opened.revision: s["revision"] == at)
+                symbols[stored["partition"]] = flow, stored
+            member.subscribe(INPUT_TOPICS)
+            moved = await eventually(f"partitions of group {GROUP_ID} for a second member", probe)
+            flow, stored = symbols[moved.pop()]
             stored["position"]["long"]["entry_price"] = "99"
             await redis.set(f"{STATE_PREFIX}{flow.symbol}", json.dumps(stored))
         finally:
