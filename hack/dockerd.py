@@ -8,19 +8,19 @@ installed: their set-up would start a daemon and change the machine's packet fil
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from hack import docker_archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,6 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seat
 DEBIAN = ("docker.io", "tini")
 PROGRAMS = ("dockerd", "docker", "containerd", "runc")
 START_SECONDS = 60.0
-STOP_SECONDS = 30.0
 
 
 class DockerError(Exception):
@@ -55,7 +54,7 @@ class Daemon:
         return done.stdout.strip()
 
     def load(self, archive: Path, *tags: str) -> None:
-        """Load an OCI archive under the names that it has, and others. Raises DockerError."""
+        """Load the archive of an image under the name that it has, and others. Raises DockerError."""
         with subprocess.Popen(
             ["docker", "load", "--quiet"],
             env=dict(self.environment),
@@ -65,39 +64,14 @@ class Daemon:
         ) as client:
             assert client.stdin is not None  # noqa: S101 - asked for above
             assert client.stdout is not None  # noqa: S101 - asked for above
+            name = ""
             with suppress(BrokenPipeError), client.stdin:
-                name = _as_docker_archive(archive, client.stdin)
+                name = docker_archive.write(archive, client.stdin)
             said = client.stdout.read().decode()
-        if client.returncode:
+        if client.returncode or not name:
             raise DockerError(f"docker load of {archive}: {said}")
         for tag in tags:
             self.docker("tag", name, tag)
-
-
-def _as_docker_archive(archive: Path, output: object) -> str:
-    """Write an OCI archive as one that Docker before 25 loads too: with a list of its layers. The image's name."""
-    with tarfile.open(archive) as source, tarfile.open(fileobj=output, mode="w|") as target:  # type: ignore[call-overload]
-
-        def read(name: str) -> dict[str, object]:
-            member = source.extractfile(name)
-            assert member is not None  # noqa: S101 - these are files
-            return dict(json.loads(member.read()))
-
-        def blob(item: Mapping[str, str]) -> str:
-            return "blobs/" + item["digest"].replace(":", "/")
-
-        index = read("index.json")["manifests"][0]  # type: ignore[index]
-        manifest = read(blob(index))
-        name = str(index["annotations"]["org.opencontainers.image.ref.name"])
-        config, layers = blob(manifest["config"]), [blob(item) for item in manifest["layers"]]  # type: ignore[arg-type,attr-defined]
-        listed = json.dumps([{"Config": config, "RepoTags": [name], "Layers": layers}]).encode()
-        for wanted in dict.fromkeys([config, *layers]):
-            member = source.getmember(wanted)
-            target.addfile(member, source.extractfile(member))
-        entry = tarfile.TarInfo("manifest.json")
-        entry.size = len(listed)
-        target.addfile(entry, BytesIO(listed))
-    return name
 
 
 def programs() -> str:
@@ -162,7 +136,17 @@ def daemon(folder: Path) -> Iterator[Daemon]:
         *("--iptables=false", "--ip6tables=false", "--ip-masq=false", "--bip=172.29.0.1/24"),
     ]
     # Process 1 of its name space: with it all that it has started ends, and so do its mounts and its network.
-    room = ["unshare", "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child=SIGKILL"]
+    room = [
+        "setpriv",
+        "--pdeathsig=KILL",
+        "unshare",
+        "--net",
+        "--mount",
+        "--pid",
+        "--mount-proc",
+        "--fork",
+        "--kill-child=SIGKILL",
+    ]
     script = 'ip link set lo up; exec "$@"'
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -200,13 +184,10 @@ def _child(pid: int) -> int:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
+    """At once: with process 1 of the name space the kernel ends all that is in it, and nothing of it is kept."""
     with suppress(OSError, IndexError):
-        os.kill(_child(process.pid), 15)
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()  # and with it, by the kernel, everything in the name space
-        process.wait()
+        os.kill(_child(process.pid), signal.SIGKILL)
+    process.wait()
 
 
 def _remove_groups(group: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.local.containers import Command, ContainerConfigError, expand, placed, variables_of
 from seatrial.local.images import MappingError
-from seatrial.local.processes import Process
+from seatrial.local.processes import Process, clear_up
 from seatrial.local.servers.docker_client import LABEL, Docker, find_docker
 from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, RUN_UID_LABEL
 
@@ -28,7 +28,6 @@ Object = dict[str, Any]
 
 LONGEST_LINE = 32_768
 """Of a file of variables; Docker reads lines of up to 64 KiB."""
-REMOVAL_SECONDS = 10.0
 
 
 class PullError(MappingError):
@@ -195,17 +194,4 @@ class ContainerProcess(Process):
     async def stop(self, grace_seconds: float, number: int = 15) -> None:
         await super().stop(grace_seconds, number)
         if self.was_killed:
-            await run_to_end(self.remove, self.env, self.folder)
-
-
-async def run_to_end(command: tuple[str, ...], env: Mapping[str, str], folder: Path) -> None:
-    """Run a command that clears up; it may fail, for what it removes may be gone."""
-    output = os.open(os.devnull, os.O_WRONLY)
-    try:
-        process = await Process.start(command, env=env, folder=folder, output=output)
-        async with asyncio.timeout(REMOVAL_SECONDS):
-            await process.wait()
-    except (OSError, TimeoutError):
-        return
-    finally:
-        os.close(output)
+            await clear_up(self.remove, self.env, self.folder)

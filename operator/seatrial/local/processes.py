@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG = 1
 LOOK_SECONDS = 0.01
+CLEARING_SECONDS = 10.0
 _PRCTL: Callable[..., int] | None = None
 if sys.platform == "linux":
     # Looked up here: between fork and exec only what is there already may be called.
@@ -109,6 +111,14 @@ class Process:
     def _signal_session(self, number: int) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
+
+
+async def clear_up(command: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
+    """Run a command that removes what processes have left; it may fail, for that may be gone."""
+    with suppress(OSError, TimeoutError):
+        process = await Process.start(command, env=env, folder=folder, output=subprocess.DEVNULL)
+        async with asyncio.timeout(CLEARING_SECONDS):
+            await process.wait()
 
 
 def _await_orphans(group: int, seconds: float) -> None:

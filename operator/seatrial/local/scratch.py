@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.errors import SeatrialError
 from seatrial.local.locks import hold, is_held
+from seatrial.local.servers.docker_client import remove_containers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,7 @@ def scratch() -> Iterator[Path]:
                 f"no folder for the data of the run can be made{where}: {error.strerror or error}. "
                 "Make room there, or set TMPDIR to a folder that can be written"
             ) from None
-        stack.callback(_remove_containers, folder)
+        stack.callback(remove_containers, folder)
         yield folder
 
 
@@ -81,7 +82,7 @@ def remove_stale() -> list[Path]:
             if folder.stat().st_uid != os.getuid() or not is_stale(folder):
                 continue
             _kill_those_of(folder)
-            _remove_containers(folder)
+            remove_containers(folder)
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(folder)
     return removed
@@ -102,13 +103,6 @@ def is_stale(folder: Path) -> bool:
     with suppress(FileNotFoundError):
         return not is_held(folder / LOCK)
     return False
-
-
-def _remove_containers(folder: Path) -> None:
-    from seatrial.local.servers.docker_client import NOTE, remove_containers  # noqa: PLC0415  (few runs have any)
-
-    if (folder / NOTE).exists():
-        remove_containers(folder)
 
 
 def _kill_those_of(folder: Path) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from seatrial.local.containers import data_of, variables_of
-from seatrial.local.processes import Process
+from seatrial.local.processes import Process, clear_up
 from seatrial.local.scratch import when_full
 from seatrial.local.servers import EXTRA_PORTS, Wanted, find_server
 from seatrial.naming import CONNECTION_SECRET, NAME_LABEL
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 
-CLEANUP_SECONDS = 10.0
 PREPARATION_SECONDS = 1.0
 """For what prepares a server to end when it is asked to: PostgreSQL's programs remove their shared memory."""
 
@@ -117,9 +114,4 @@ class Servers:
         launches, self._launches = self._launches, []
         for launch in launches:
             for command in launch.cleanup:
-                with suppress(OSError, TimeoutError):
-                    process = await Process.start(
-                        command, env=launch.env, folder=launch.folder, output=subprocess.DEVNULL
-                    )
-                    async with asyncio.timeout(CLEANUP_SECONDS):
-                        await process.wait()
+                await clear_up(command, launch.env, launch.folder)
