@@ -129,6 +129,7 @@ def daemon(folder: Path) -> Iterator[Daemon]:
     path = programs()
     socket, log = folder / "docker.sock", folder / "dockerd.log"
     environment = {**os.environ, "PATH": path, "DOCKER_HOST": f"unix://{socket}", "DOCKER_CONFIG": str(folder)}
+    (folder / "config.json").write_text("{}")  # other programs than Docker expect that it is there
     group = f"/seatrial-docker-{os.getpid()}"
     command = [
         *("dockerd", f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/pid"),

@@ -116,8 +116,8 @@ async def _execute(order: Order) -> int:
 
     def interrupt(number: int) -> None:
         if not interrupted.is_set():
+            interrupted.set()  # first: nobody may be there to read
             print(f"{signal.Signals(number).name}: cancelling; once more ends it at once", file=sys.stderr)
-            interrupted.set()
         elif whole is not None and not whole.cancelling():  # a third one is not to interrupt the clearing up
             whole.cancel()
 

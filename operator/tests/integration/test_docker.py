@@ -87,9 +87,9 @@ def belongings(docker: Daemon) -> set[str]:
 
 
 def containers(docker: Daemon) -> list[str]:
-    """What those of runs are for that are running: `seatrial-UID-application...`, `seatrial-UID-suite...`."""
+    """Those of runs that are running, without the UID in `seatrial-UID-POD-CONTAINER`."""
     names = docker.docker("ps", "--filter=label=seatrial.dev/local-run", "--format={{.Names}}")
-    return sorted(name.split("-")[2] for name in names.split())
+    return sorted(name.split("-", 2)[2] for name in names.split())
 
 
 def application(**more: Any) -> dict[str, Any]:
@@ -198,7 +198,7 @@ class TestInterrupted:
         with on_docker.start("run", manifest) as process:
             try:
                 eventually("the suite hangs", lambda: log_of_suite(on_docker) == "hangs\n")
-                assert containers(docker) == ["application", "suite"]
+                assert containers(docker) == ["app-app", "suite-it-0-suite"]
                 yield process
             finally:
                 process.terminate()
@@ -226,7 +226,7 @@ class TestInterrupted:
         hanging.kill()
         os.kill(engine, signal.SIGKILL)
         hanging.communicate(timeout=DEADLINE_SECONDS)
-        eventually("the suite is left alone", lambda: containers(docker) == ["suite"] or containers(docker))
+        eventually("the suite is left alone", lambda: containers(docker) == ["suite-it-0-suite"] or containers(docker))
         assert on_docker.run("run", on_docker.write(PASSES)).returncode == 0
         assert containers(docker) == []
 
