@@ -40,7 +40,7 @@ def write(archive: Path, output: IO[bytes]) -> str:
 def _read(source: tarfile.TarFile, name: str) -> Any:
     member = source.extractfile(name)
     if member is None:
-        raise ValueError(f"{source.name}: {name} is not a file")
+        raise ValueError(f"{name} is not a file")
     return json.loads(member.read())
 
 

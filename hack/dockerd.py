@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hack import docker_archive
+from images.settings import from_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -204,7 +205,7 @@ def _remove_groups(group: str) -> None:
 def main(command: Sequence[str]) -> int:
     """Run a command beside a daemon that has the images which were built."""
     with tempfile.TemporaryDirectory(prefix="seatrial-docker-") as folder, daemon(Path(folder)) as found:
-        for archive in sorted((CACHE.parent / "images" / "archives").glob("*.tar")):
+        for archive in sorted(from_environment().archives.glob("*.tar")):
             found.load(archive)
         return subprocess.run([*found.around, *command], env=dict(found.environment), check=False).returncode
 

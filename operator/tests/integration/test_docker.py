@@ -118,7 +118,7 @@ def test_an_example_is_the_same_with_its_images_and_with_folders(on_docker: Mach
         on_docker.start(*example) as images,
         on_docker.start(*example, "--config", str(ROOT / "seatrial.toml")) as dirs,
     ):
-        (one, said), (other, _) = (process.communicate(timeout=DEADLINE_SECONDS) for process in (images, dirs))
+        (one, said), (other, _) = (process.communicate(timeout=2 * DEADLINE_SECONDS) for process in (images, dirs))
     assert (images.returncode, dirs.returncode) == (0, 0), said
     for part in ("application position-manager", "suite core", "suite full-flow"):
         assert f"{part}: localhost/seatrial/position-manager" in said
