@@ -187,8 +187,10 @@ def _child(pid: int) -> int:
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """At once: with process 1 of the name space the kernel ends all that is in it, and nothing of it is kept."""
-    with suppress(OSError, IndexError):
+    try:
         os.kill(_child(process.pid), signal.SIGKILL)
+    except (OSError, IndexError):
+        process.kill()
     process.wait()
 
 

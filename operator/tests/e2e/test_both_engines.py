@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.influxd import take_influxd
+from tests.plugins import LEAN_ENV
 from tests.statuses import differences
 
 from .kubectl import ROOT, kubectl
@@ -77,7 +78,7 @@ SHARED = "import pytest\n@pytest.mark.parametrize('n', range(7))\ndef test_it(n)
 
 
 def suite(name: str = "it", **more: Any) -> Object:
-    return {"name": name, "testsFrom": {"configMapRef": {"name": "tests"}}, **more}
+    return {"name": name, "testsFrom": {"configMapRef": {"name": "tests"}}, "env": LEAN_ENV, **more}
 
 
 CASES: dict[str, tuple[str, Object]] = {
