@@ -113,14 +113,15 @@ def suite(code: str = ASK, **more: Any) -> dict[str, Any]:
 
 
 def test_an_example_is_the_same_with_its_images_and_with_folders(on_docker: Machine) -> None:
-    example = ("run", str(EXAMPLES / "position-manager.yaml"), "-o", "json")
-    with (
-        on_docker.start(*example) as images,
-        on_docker.start(*example, "--config", str(ROOT / "seatrial.toml")) as dirs,
-    ):
-        (one, said), (other, _) = (process.communicate(timeout=2 * DEADLINE_SECONDS) for process in (images, dirs))
-    assert (images.returncode, dirs.returncode) == (0, 0), said
-    for part in ("application position-manager", "suite core", "suite full-flow"):
+    manifest = yaml.safe_load((EXAMPLES / "position-manager.yaml").read_text())
+    del manifest["spec"]["suites"][1:]  # more of the same, and long
+    (on_docker.folder / "run.yaml").write_text(yaml.safe_dump(manifest))
+    run = ("run", "run.yaml", "-o", "json")
+    config = ("--config", str(ROOT / "seatrial.toml"))
+    with on_docker.start(*run) as images, on_docker.start(*run, *config) as folders:
+        (one, said), (other, _) = (process.communicate(timeout=2 * DEADLINE_SECONDS) for process in (images, folders))
+    assert (images.returncode, folders.returncode) == (0, 0), said
+    for part in ("application position-manager", "suite core"):
         assert f"{part}: localhost/seatrial/position-manager" in said
     found = differences(json.loads(one)["status"], json.loads(other)["status"])
     assert not found, f"images, folders:\n{yaml.safe_dump(found, width=200)}"
