@@ -19,7 +19,7 @@ TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/kit/seatrial_kit
 	$(foreach suite,$(BUNDLED),suites/$(suite)/$(subst -,_,$(suite))) suites/kraken/kraken_sandbox hack images bench
 PYTEST := $(BIN)/pytest -q
 TEST_LOG := .cluster/tests.log
-WITHOUT_CLUSTER := not apiserver and not e2e and not faults
+WITHOUT_CLUSTER := not apiserver and not e2e and not faults and not docker
 OR_NODE := $(if $(filter kind,$(CLUSTER)),, or node)
 KUBECTL = $$($(PYTHON) -m hack.cluster path kubectl)
 HELM = $$($(PYTHON) -m hack.cluster path helm)
@@ -40,6 +40,7 @@ test: lint type contract crd-check items-check programs install ## Run every tes
 .PHONY: test-without-cluster
 test-without-cluster:
 	@nice $(PYTEST) -n 2 -m "$(WITHOUT_CLUSTER) and not node" >$(TEST_LOG).1 2>&1 || { cat $(TEST_LOG).1; exit 1; }
+	@nice $(PYTEST) -m docker >$(TEST_LOG).2 2>&1 || { cat $(TEST_LOG).2; exit 1; }
 
 .PHONY: test-on-cluster
 test-on-cluster:
