@@ -12,7 +12,8 @@ export KUBECONFIG CLUSTER
 
 NAMESPACE ?= seatrial-system
 SOURCES := operator suites hack images bench
-TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/position-manager/position_manager hack images bench
+TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/alpha-panda/alpha_panda \
+	suites/position-manager/position_manager hack images bench
 PYTEST := $(BIN)/pytest -q
 TEST_LOG := .cluster/tests.log
 OR_NODE := $(if $(filter kind,$(CLUSTER)),, or node)
@@ -130,11 +131,13 @@ uninstall: ## Remove the operator; the TestRuns stay
 
 ##@ Set-up
 
-$(VENV)/.installed: requirements/dev.lock operator/pyproject.toml suites/kit/pyproject.toml suites/position-manager/pyproject.toml
+$(VENV)/.installed: requirements/dev.lock operator/pyproject.toml suites/kit/pyproject.toml \
+		suites/alpha-panda/pyproject.toml suites/position-manager/pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-		--editable suites/kit --editable operator --editable suites/position-manager
+		--editable suites/kit --editable operator \
+		--editable suites/alpha-panda --editable suites/position-manager
 	@touch $@
 
 .PHONY: lock

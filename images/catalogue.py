@@ -58,6 +58,14 @@ def suite_tests(name: str) -> Image:
     return Image(f"{name}-tests", "dev", "suite-tests", {"BASE": "suite"}, (f"suites/{name}/tests",), {"NAME": name})
 
 
+def suite_with_broker(name: str) -> tuple[Image, Image]:
+    """The tests of suites/<name>, the package that they test, and a broker for those that break one."""
+    bases = {"BASE": f"{name}-suite-venv", "TOOLS": "python-tools", "KAFKA": "kafka"}
+    inputs = (f"suites/{name}", "suites/kit")
+    tests = Image(f"{name}-tests", "dev", "suite-with-broker", bases, inputs, {"NAME": name})
+    return environment(f"{name}-suite", f"{name}-suite"), tests
+
+
 _TOOLS = {"TOOLS": "python-tools"}
 
 IMAGES: dict[str, Image] = {
@@ -73,6 +81,8 @@ IMAGES: dict[str, Image] = {
         Image("seatrial", "dev", "seatrial", {"BASE": "seatrial-venv", **_TOOLS}, ("operator", "suites/kit")),
         environment("suite", "suite"),
         Image("suite", "dev", "suite", {"BASE": "suite-venv", **_TOOLS}, ("suites/kit",)),
+        *service("alpha-panda"),
+        *suite_with_broker("alpha-panda"),
         *service("position-manager"),
         suite_tests("position-manager"),
     )

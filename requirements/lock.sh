@@ -6,11 +6,15 @@ lock() {
     output=$1
     shift
     uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-        --no-emit-package pytest-seatrial --no-emit-package seatrial --no-emit-package position-manager \
+        --no-emit-package pytest-seatrial --no-emit-package seatrial \
+        --no-emit-package alpha-panda --no-emit-package position-manager \
         --output-file "requirements/$output.lock" "$@"
 }
 # The operator reads the plugin's source and never runs it, so pytest is no part of the product's image.
 lock operator operator/pyproject.toml --no-emit-package pytest --no-emit-package pluggy --no-emit-package iniconfig
 lock suite requirements/suite.in
+lock alpha-panda suites/alpha-panda/pyproject.toml
+lock alpha-panda-suite requirements/suite.in suites/alpha-panda/pyproject.toml
 lock position-manager suites/position-manager/pyproject.toml
-lock dev --group pyproject.toml:dev requirements/suite.in operator/pyproject.toml suites/position-manager/pyproject.toml
+lock dev --group pyproject.toml:dev requirements/suite.in operator/pyproject.toml \
+    suites/alpha-panda/pyproject.toml suites/position-manager/pyproject.toml
