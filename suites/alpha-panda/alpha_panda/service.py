@@ -55,13 +55,13 @@ class Service:
                 return
             self._workers = {
                 broker: Worker(
-                    STAGES[self._settings.service],
-                    broker,
-                    self._settings,
-                    self.topics,
-                    self._redis,
-                    self.source,
-                    self._metrics,
+                    stage=STAGES[self._settings.service],
+                    broker=broker,
+                    settings=self._settings,
+                    topics=self.topics,
+                    redis=self._redis,
+                    source=self.source,
+                    metrics=self._metrics,
                 )
                 for broker in self._settings.served
             }

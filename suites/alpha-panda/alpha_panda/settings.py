@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     @classmethod
     def _are_brokers(cls, value: str) -> str:
         names = [name.strip() for name in value.split(",") if name.strip()]
-        if not names or (unknown := set(names) - set(BROKERS)):
+        if not names or set(names) - set(BROKERS):
             message = f"{value!r}: expected some of {', '.join(BROKERS)}"
             raise ValueError(message)
         return ",".join(dict.fromkeys(names))

@@ -1,14 +1,13 @@
 """What the services know, in Redis: the state of a key, and which events made it what it is.
 
-Both are written in one transaction, so an event is either applied and known as applied, or neither. States are read anew
-for every batch and guarded by WATCH: a member of the group that has lost its partitions without noticing cannot overwrite
-what its successor wrote. Every key begins with the broker's name.
+Both are written in one transaction, so an event is either applied and known as applied, or neither. States are read
+anew for every batch and guarded by WATCH: a member of the group that has lost its partitions without noticing cannot
+overwrite what its successor wrote. Every key begins with the broker's name.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Self
-from uuid import UUID
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -20,6 +19,7 @@ from alpha_panda.mutations import Bug, active
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from types import TracebackType
+    from uuid import UUID
 
     from redis.asyncio.client import Pipeline
 

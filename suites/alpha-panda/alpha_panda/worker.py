@@ -40,6 +40,7 @@ class Worker:
 
     def __init__(
         self,
+        *,
         stage: Stage,
         broker: Broker,
         settings: Settings,
@@ -63,7 +64,8 @@ class Worker:
                 delay = FIRST_RETRY_SECONDS
             except Exception as error:  # noqa: BLE001 - a worker never gives up: it is not ready meanwhile
                 self._watcher.failed(error)
-                log.warning("session failed", extra={"broker": self._broker, "error": f"{type(error).__name__}: {error}"})
+                cause = f"{type(error).__name__}: {error}"
+                log.warning("session failed", extra={"broker": self._broker, "error": cause})
                 with suppress(TimeoutError):
                     async with asyncio.timeout(delay):
                         await self._stopped.wait()

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
-from alpha_panda.events.envelope import Timestamp, Uuid7
+from alpha_panda.events.envelope import Timestamp, Uuid7  # noqa: TC001 - pydantic reads them at run time
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 InstrumentToken = Annotated[int, Field(gt=0, lt=1 << 53, description="below 2^53: exact in every JSON reader")]
@@ -72,7 +72,7 @@ class TradingSignal(Payload):
     price: Price
     timestamp: Timestamp
     confidence: Annotated[Decimal, Field(ge=0, le=1)] = Decimal(1)
-    metadata: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies mutable defaults
+    metadata: dict[str, Any] = {}
 
     @property
     def signed_quantity(self) -> int:
@@ -121,7 +121,7 @@ class Portfolio(Payload):
 
     strategy_id: Name
     broker: str
-    positions: dict[InstrumentToken, Position] = {}  # noqa: RUF012 - pydantic copies mutable defaults
+    positions: dict[InstrumentToken, Position] = {}
     realized_pnl: Amount = Decimal(0)
     charges: Amount = Decimal(0)
     orders: int = 0

@@ -82,13 +82,13 @@ class EventEnvelope(BaseModel):
 
     @classmethod
     def root(
-        cls, type: EventType, data: BaseModel | Mapping[str, Any], *, broker: Broker, key: str, source: str
+        cls, kind: EventType, data: BaseModel | Mapping[str, Any], *, broker: Broker, key: str, source: str
     ) -> Self:
         """An event that begins a chain."""
         identifier = uuid7()
         return cls(
             id=identifier,
-            type=type,
+            type=kind,
             ts=datetime.now(UTC),
             broker=broker,
             key=key,
@@ -101,7 +101,7 @@ class EventEnvelope(BaseModel):
 
     def child(
         self,
-        type: EventType,
+        kind: EventType,
         data: BaseModel | Mapping[str, Any],
         *,
         source: str,
@@ -111,11 +111,11 @@ class EventEnvelope(BaseModel):
     ) -> EventEnvelope:
         """What follows from this event; made again, it has the same id. `part` tells several of one type apart."""
         broker = broker or self.broker
-        identifier = derived(self.id, type, broker, source, part)
+        identifier = derived(self.id, kind, broker, source, part)
         begins = self.broker is Broker.SHARED and broker is not Broker.SHARED
         return EventEnvelope(
             id=identifier,
-            type=type,
+            type=kind,
             ts=datetime.now(UTC),
             broker=broker,
             key=key or self.key,

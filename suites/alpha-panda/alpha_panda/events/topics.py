@@ -33,12 +33,12 @@ class Topics:
 
     namespace: str = ""
 
-    def of(self, type: EventType, broker: Broker) -> str:
+    def of(self, kind: EventType, broker: Broker) -> str:
         """Raises RoutingError."""
-        if (type is EventType.MARKET_TICK) != (broker is Broker.SHARED):
-            wanted = "shared" if type is EventType.MARKET_TICK else "paper or zerodha"
-            raise RoutingError(f"{type}: its broker is {broker}, expected {wanted}")
-        name = MARKET_TICKS if type is EventType.MARKET_TICK else f"{broker}.{SUFFIXES[type]}"
+        if (kind is EventType.MARKET_TICK) != (broker is Broker.SHARED):
+            wanted = "shared" if kind is EventType.MARKET_TICK else "paper or zerodha"
+            raise RoutingError(f"{kind}: its broker is {broker}, expected {wanted}")
+        name = MARKET_TICKS if kind is EventType.MARKET_TICK else f"{broker}.{SUFFIXES[kind]}"
         return f"{self.namespace}.{name}" if self.namespace else name
 
     def for_event(self, event: EventEnvelope) -> str:
@@ -47,4 +47,4 @@ class Topics:
 
     def all(self) -> list[str]:
         ticks = self.of(EventType.MARKET_TICK, Broker.SHARED)
-        return [ticks, *(self.of(type, broker) for broker in BROKERS for type in SUFFIXES)]
+        return [ticks, *(self.of(kind, broker) for broker in BROKERS for kind in SUFFIXES)]

@@ -27,7 +27,10 @@ class CircuitOpenError(Exception):
 
 
 class CircuitBreaker:
-    """Opens after `failures` in a row; `reset_seconds` later one call is let through, which closes it or opens it anew."""
+    """Opens after `failures` in a row; `reset_seconds` later one call is let through.
+
+    That one closes it, or opens it for as long again.
+    """
 
     def __init__(self, failures: int, reset_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         if failures < 1 or reset_seconds <= 0:
@@ -55,7 +58,7 @@ class CircuitBreaker:
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[None]:
-        """A call. Raises CircuitOpenError in its place; an exception in it counts as a failure, a cancellation does not."""
+        """A call; an exception in it is a failure, a cancellation is not. Raises CircuitOpenError in its place."""
         if self._opened_at is not None:
             if self._probing or self.seconds_to_wait:
                 raise CircuitOpenError(f"open for another {self.seconds_to_wait:.1f} s")

@@ -98,13 +98,16 @@ class RedpandaConsumer:
         )
         try:
             await client.start()
-            if missing := set(self._topics) - await client.topics():
-                raise TopicsMissingError(f"Kafka at {self._servers} has no topic {', '.join(sorted(missing))}")
+            await self._check_topics(client)
             client.subscribe(self._topics, listener=_Listener(self))
         except BaseException:
             await client.stop()
             raise
         self._client = client
+
+    async def _check_topics(self, client: AIOKafkaConsumer) -> None:
+        if missing := set(self._topics) - await client.topics():
+            raise TopicsMissingError(f"Kafka at {self._servers} has no topic {', '.join(sorted(missing))}")
 
     async def stop(self) -> None:
         """Leave the group and disconnect; what was not committed will be read again."""
@@ -119,7 +122,10 @@ class RedpandaConsumer:
         return Batch(parts)
 
     async def commit(self, batch: Batch) -> bool:
-        """Never read this batch again. False: the partitions have gone to another member meanwhile. Raises KafkaError."""
+        """Never read this batch again. Raises KafkaError.
+
+        False: the partitions have gone to another member meanwhile, who reads it again.
+        """
         try:
             await self._connected().commit(batch.next_offsets())
         except (CommitFailedError, IllegalStateError) as error:

@@ -182,7 +182,9 @@ class StreamProcessor:
             return error
         return event
 
-    async def _outputs(self, record: Any, event: EventEnvelope | PoisonError, applied: set[UUID]) -> Sequence[EventEnvelope]:
+    async def _outputs(
+        self, record: Any, event: EventEnvelope | PoisonError, applied: set[UUID]
+    ) -> Sequence[EventEnvelope]:
         """What follows from one record; `applied` grows by it."""
         if isinstance(event, PoisonError):
             return self._dead(record, None, event, 1)
