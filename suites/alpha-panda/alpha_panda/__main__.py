@@ -32,7 +32,7 @@ class PortError(Exception):
 
 def main() -> None:
     try:
-        settings = Settings()  # type: ignore[call-arg]  # from the environment
+        settings = Settings()
         active(Bug.UNKEYED)
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):

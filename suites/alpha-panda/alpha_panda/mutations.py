@@ -33,4 +33,4 @@ class Bug(StrEnum):
 def active(bug: Bug) -> bool:
     """Whether this bug was asked for. Raises ValueError for one that does not exist."""
     wanted = os.environ.get(VARIABLE)
-    return bool(wanted) and Bug(wanted) is bug
+    return Bug(wanted) is bug if wanted else False

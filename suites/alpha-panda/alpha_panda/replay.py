@@ -12,7 +12,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from alpha_panda.events.envelope import Broker, EventEnvelope, EventType
@@ -66,17 +66,10 @@ async def replay_all(servers: str, topics: Topics, broker: Broker, wanted: Colle
 
 async def letters_of(servers: str, topic: str) -> dict[str, EventEnvelope]:
     """Every dead letter up to where the topic ends now, by id; repetitions once."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers, group_id=None, enable_auto_commit=False)
-    await consumer.start()
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=servers, group_id=None, auto_offset_reset="earliest")
+    await consumer.start()  # without a group, every partition is this consumer's
     try:
-        await consumer.topics()
-        numbers = consumer.partitions_for_topic(topic) or set()
-        partitions = [TopicPartition(topic, number) for number in numbers]
-        if not partitions:
-            return {}
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
+        ends = await consumer.end_offsets(list(consumer.assignment()))
         letters: dict[str, EventEnvelope] = {}
         while any([await consumer.position(partition) < end for partition, end in ends.items()]):
             for records in (await consumer.getmany(timeout_ms=250)).values():

@@ -7,7 +7,7 @@ overwrite what its successor wrote. Every key begins with the broker's name.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -75,9 +75,8 @@ class UnitOfWork:
         if states:
             await self._pipeline.watch(*states)
         found = await self._pipeline.mget([*states, *marks]) if states else await self._unwatched(marks)
-        self._values = {
-            key: value for key, value in zip(ordered, found[: len(states)], strict=True) if value is not None
-        }
+        states_found = zip(ordered, found[: len(states)], strict=True)
+        self._values = {key: value for key, value in states_found if isinstance(value, bytes)}
         known = zip(events, found[len(states) :], strict=True)
         self.applied = frozenset(event for event, mark in known if mark is not None)
 
@@ -93,7 +92,7 @@ class UnitOfWork:
     async def commit(self) -> None:
         """Raises redis.exceptions.WatchError when another member has written one of the states since."""
         try:
-            self._pipeline.multi()
+            self._pipeline.multi()  # type: ignore[no-untyped-call]
             if self._changed:
                 self._pipeline.mset({f"{self._state}{key}": value for key, value in self._changed.items()})
             for event in self._applied_now:
@@ -103,7 +102,7 @@ class UnitOfWork:
             await self.close()
 
     async def close(self) -> None:
-        await self._pipeline.reset()
+        await self._pipeline.reset()  # type: ignore[no-untyped-call]
 
     async def __aenter__(self) -> Self:
         return self
@@ -113,7 +112,6 @@ class UnitOfWork:
     ) -> None:
         await self.close()
 
-    async def _unwatched(self, marks: list[str]) -> list[bytes | None]:
+    async def _unwatched(self, marks: list[str]) -> list[Any]:
         await self._pipeline.watch(marks[0])  # puts the pipeline into the mode in which commands answer at once
-        found: list[bytes | None] = await self._pipeline.mget(marks)
-        return found
+        return await self._pipeline.mget(marks)

@@ -52,7 +52,7 @@ class Worker:
         self._stage, self._broker, self._settings, self._topics = stage, broker, settings, topics
         self._redis, self._source, self._metrics = redis, source, metrics
         self._watcher = BrokerMetrics(metrics, broker)
-        self._breaker = CircuitBreaker(Policy.breaker_failures, settings.breaker_reset_seconds)
+        self._breaker = CircuitBreaker(Policy().breaker_failures, settings.breaker_reset_seconds)
         self._stopped = asyncio.Event()
         self._session: tuple[RedpandaConsumer, RedpandaProducer] | None = None
 
@@ -126,7 +126,7 @@ class Worker:
             stopped.cancel()
             if ended is not None:
                 ended.cancel()
-            await asyncio.gather(stopped, *([ended] if ended else []), return_exceptions=True)
+            await asyncio.gather(stopped, *([ended] if ended is not None else []), return_exceptions=True)
             await _closed(processor)
 
 

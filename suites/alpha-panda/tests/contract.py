@@ -121,7 +121,23 @@ class DeadLetter(Strict):
     service: str
 
 
+class OHLC(Strict):
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+
+
+class Tick(Strict):
+    instrument_token: int
+    last_price: Decimal
+    timestamp: datetime
+    volume: int
+    ohlc: OHLC | None
+
+
 PAYLOADS: dict[str, type[Strict]] = {
+    "market_tick": Tick,
     "trading_signal": Signal,
     "signal_validated": Signal,
     "signal_rejected": Rejected,

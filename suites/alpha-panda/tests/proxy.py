@@ -60,9 +60,9 @@ class Proxy:
 
     def close(self) -> None:
         self._call(self._refuse())
+        self._call(_ended())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._loop.run_until_complete(_ended(self._loop))
         self._loop.close()
 
     def __enter__(self) -> Self:
@@ -114,9 +114,8 @@ class Proxy:
             writer.transport.abort()
 
 
-async def _ended(loop: asyncio.AbstractEventLoop) -> None:
-    left = [task for task in asyncio.all_tasks(loop) if task is not asyncio.current_task()]
+async def _ended() -> None:
+    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in left:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
-    await loop.shutdown_asyncgens()

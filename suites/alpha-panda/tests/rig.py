@@ -7,7 +7,7 @@ import uuid
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from topic_admin import new_namespace, topics
 from waiting import DEADLINE_SECONDS, eventually
@@ -121,14 +121,11 @@ class Rig:
 
     async def records(self, name: str, count: int = 0) -> list[Any]:
         """At least that many records of a topic, from its beginning, and all that are there by then; by other code."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.servers, group_id=None, auto_offset_reset="earliest")
+        consumer = AIOKafkaConsumer(name, bootstrap_servers=self.servers, group_id=None, auto_offset_reset="earliest")
         await consumer.start()
         try:
-            await consumer.topics()
-            partitions = [TopicPartition(name, number) for number in consumer.partitions_for_topic(name) or ()]
+            partitions = consumer.assignment()
             assert partitions, f"there is no topic {name}"
-            consumer.assign(partitions)
-            await consumer.seek_to_beginning(*partitions)
             found: list[Any] = []
             async with asyncio.timeout(DEADLINE_SECONDS):
                 while True:

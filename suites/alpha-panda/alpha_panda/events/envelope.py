@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeAlias, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
@@ -56,6 +56,7 @@ Uuid7 = Annotated[UUID, AfterValidator(_is_version_7)]
 # Everybody's timestamps in one notation, whatever zone they came in.
 Timestamp = Annotated[AwareDatetime, PlainSerializer(lambda at: at.astimezone(UTC).isoformat(), when_used="json")]
 D = TypeVar("D", bound=BaseModel)
+Model: TypeAlias = type[D]
 
 
 class EventEnvelope(BaseModel):
@@ -133,7 +134,7 @@ class EventEnvelope(BaseModel):
         """The header of W3C Trace Context."""
         return f"00-{self.trace_id}-{self.span_id}-01"
 
-    def payload(self, model: type[D]) -> D:
+    def payload(self, model: Model[D]) -> D:
         """The data, as that model. Raises pydantic.ValidationError."""
         return model.model_validate(self.data)
 

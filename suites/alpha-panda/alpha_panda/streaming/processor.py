@@ -193,7 +193,7 @@ class StreamProcessor:
             return ()
         retrying = self._retrying.copy()
         try:
-            outputs = await retrying(self._handler.handle, event)
+            outputs: Sequence[EventEnvelope] = await retrying(self._handler.handle, event)
         except BusinessError as error:
             return [*error.events, *self._dead(record, event, error, 1)]
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not hold up what is behind it

