@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import pytest
 from proxy import Proxy
@@ -101,6 +101,12 @@ class OwnBroker:
                 pytest.fail(f"the suite's broker does not listen on {self._port}; it said:\n{tail}", pytrace=False)
             time.sleep(0.05)
 
+    def restore(self) -> None:
+        """Running and reachable, whatever has been done to it."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+        self.proxy.heal()
+
     def kill(self) -> None:
         """At once, without a chance to write or to say anything."""
         if self._process is not None:
@@ -117,10 +123,6 @@ class OwnBroker:
         except OSError:
             return False
         return True
-
-    @property
-    def log(self) -> IO[bytes]:
-        return self._log.open("rb")
 
 
 def _java() -> str:
@@ -139,7 +141,7 @@ def _class_path() -> str:
     """KAFKA_HOME/libs, or what `seatrial run` has put into its cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "seatrial")
     home = os.environ.get("KAFKA_HOME")
-    folders = [Path(home, "libs")] if home else sorted(cache.glob("**/kafka-*/"), reverse=True)
+    folders = [Path(home, "libs")] if home else sorted(cache.glob("servers/kafka-*/"), reverse=True)
     for folder in folders:
         if jars := sorted(str(jar) for jar in folder.glob("*.jar")):
             return ":".join(jars)

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 HEARTBEAT_MS: Final = 1000
 SESSION_MS: Final = 6000
 """The least that brokers allow: so long a member that crashed keeps its partitions."""
+REQUEST_MS: Final = 10_000
+"""After a network was split, a connection may be open on this side alone: so long it is believed to be alive."""
 FETCH_WAIT_MS: Final = 50
 """A partition whose records were just read is not part of the fetch that waits meanwhile: its next record waits too."""
 
@@ -92,6 +94,7 @@ class RedpandaConsumer:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
+            request_timeout_ms=REQUEST_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,
             session_timeout_ms=SESSION_MS,
             fetch_max_wait_ms=FETCH_WAIT_MS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaProducer
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from alpha_panda.events.envelope import EventEnvelope
     from alpha_panda.events.topics import Topics
 
-MAX_REQUEST_BYTES = 1 << 20
+MAX_REQUEST_BYTES: Final = 1 << 20
+REQUEST_MS: Final = 10_000
 Headers = list[tuple[str, bytes]]
 
 
@@ -42,6 +43,7 @@ class RedpandaProducer:
             acks="all",
             enable_idempotence=True,  # the broker knows each batch by producer and sequence, and drops a second copy
             max_request_size=MAX_REQUEST_BYTES,
+            request_timeout_ms=REQUEST_MS,
         )
         try:
             await client.start()

@@ -143,7 +143,7 @@ class TestEventSystemE2E:
     async def test_error_event_dlq_flow(
         self, open_desk: OpenDesk, database: asyncpg.Connection, services: dict[str, ServiceClient], wire: Wire
     ) -> None:
-        """A signal that is refused is a rejection and a dead letter of its chain; replayed under new limits, it trades."""
+        """A refused signal is a rejection and a dead letter of its chain; replayed under new limits, it trades."""
         desk = await open_desk(quantity=10, limits=(5, 1_000_000, 1000))
         await desk.tick("100")
         tick = await desk.tick("102")
