@@ -16,7 +16,6 @@ from alpha_panda.events.evolution import decode
 from alpha_panda.streaming.errors import PoisonError
 
 if TYPE_CHECKING:
-
     from wire import Wire
 
 OpenDesk = "Callable[..., Awaitable[Desk]]"

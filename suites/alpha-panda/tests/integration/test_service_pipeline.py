@@ -9,7 +9,6 @@ import pytest
 from contract import PARTITIONS, STAGES, DeadLetter, Order, Portfolio, Rejected, Signal, all_topics, topic
 
 if TYPE_CHECKING:
-
     import asyncpg
     from services import ServiceClient
     from wire import Wire

@@ -13,7 +13,6 @@ from contract import CHAIN, STAGES, topic
 from desk import envelope
 
 if TYPE_CHECKING:
-
     from desk import Desk
     from services import ServiceClient
     from wire import Wire
