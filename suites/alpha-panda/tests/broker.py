@@ -50,6 +50,9 @@ SETTINGS = {
     "group.initial.rebalance.delay.ms": "0",
     "auto.create.topics.enable": "false",
     "log.cleaner.enable": "false",
+    # Small files: in a pod, the folder is in memory.
+    "log.segment.bytes": "16777216",
+    "log.index.size.max.bytes": "131072",
     "num.network.threads": "2",
     "num.io.threads": "4",
 }
