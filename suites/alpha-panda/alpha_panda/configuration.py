@@ -25,6 +25,7 @@ CHANNEL: Final = "alpha_panda_configuration"
 EVERYONE: Final = "*"
 CONNECT_SECONDS: Final = 5.0
 RECONNECT_SECONDS: Final = 0.5
+REREAD_SECONDS: Final = 30.0
 SCHEMA_LOCK: Final = 0x616C706861  # "alpha": services that start at once apply the schema one after the other
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,9 @@ class ConfigurationSource:
 
     async def _follow(self) -> None:
         while True:
-            await self._changed.wait()
+            with suppress(TimeoutError):  # a connection may be dead without saying so
+                async with asyncio.timeout(REREAD_SECONDS):
+                    await self._changed.wait()
             self._changed.clear()
             try:
                 if self._connection is None or self._connection.is_closed():

@@ -82,10 +82,14 @@ class Service:
         """`ok`, or what is wrong, for each thing that the service needs."""
         if self.feed is not None:
             return {"kafka": await answer(self.feed.health())}
-        answers = {"redis": await answer(_pong(self._redis)), "postgres": await answer(self.source.check())}
-        if not self._workers:
-            return answers | {"kafka": "connecting"}
-        return answers | {broker: await answer(worker.health()) for broker, worker in self._workers.items()}
+        questions: dict[str, Awaitable[str | None]] = {
+            "redis": _pong(self._redis),
+            "postgres": self.source.check(),
+        }
+        questions |= {broker: worker.health() for broker, worker in self._workers.items()}
+        answers = await asyncio.gather(*(answer(question) for question in questions.values()))
+        waiting = {} if self._workers else {"kafka": "connecting"}
+        return dict(zip(questions, answers, strict=True)) | waiting
 
     async def lag(self) -> dict[str, int | None]:
         """Records that each broker's worker has before it. Raises KafkaError."""

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import KafkaError
+from redis.exceptions import RedisError
 
 from alpha_panda.metrics import BrokerMetrics
 from alpha_panda.store import StateStore
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from alpha_panda.metrics import Metrics
     from alpha_panda.settings import Settings
     from alpha_panda.stages.registry import Stage
+    from alpha_panda.stages.work import StageHandler
 
 FIRST_RETRY_SECONDS: Final = 0.05
 LONGEST_RETRY_SECONDS: Final = 1.0
@@ -101,10 +103,11 @@ class Worker:
             settings.kafka_bootstrap_servers, self._topics, client_id=name, delivery_seconds=settings.delivery_seconds
         )
         store = StateStore(self._redis, self._broker, service, settings.namespace)
+        handler = self._stage.handler(self._broker, store, self._source)
         processor = StreamProcessor(
             consumer,
             producer,
-            self._stage.handler(self._broker, store, self._source),
+            handler,
             broker=self._broker,
             service=service,
             policy=Policy(attempts=settings.retry_attempts, breaker_reset_seconds=settings.breaker_reset_seconds),
@@ -127,13 +130,14 @@ class Worker:
             if ended is not None:
                 ended.cancel()
             await asyncio.gather(stopped, *([ended] if ended is not None else []), return_exceptions=True)
-            await _closed(processor)
+            await _closed(processor, handler)
 
 
-async def _closed(processor: StreamProcessor) -> None:
+async def _closed(processor: StreamProcessor, handler: StageHandler) -> None:
     """Given up after a moment: nothing depends on it."""
     try:
         async with asyncio.timeout(1):
             await processor.stop()
-    except (TimeoutError, KafkaError) as error:
+            await handler.close()
+    except (TimeoutError, KafkaError, RedisError) as error:
         log.warning("clients did not close", extra={"error": f"{type(error).__name__}: {error}"})

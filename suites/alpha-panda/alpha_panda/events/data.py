@@ -14,12 +14,10 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 InstrumentToken = Annotated[int, Field(gt=0, lt=1 << 53, description="below 2^53: exact in every JSON reader")]
 Quantity = Annotated[int, Field(gt=0, le=1_000_000_000)]
 # Plain notation without trailing zeros; adding zero turns a negative zero into zero.
-Amount = Annotated[Decimal, PlainSerializer(lambda value: format(value.normalize() + 0, "f"), return_type=str)]
-Price = Annotated[
-    Decimal,
-    Field(gt=0, max_digits=18, decimal_places=8),
-    PlainSerializer(lambda value: format(value.normalize() + 0, "f"), return_type=str),
-]
+_Plain = PlainSerializer(lambda value: format(value.normalize() + 0, "f"), return_type=str)
+Amount = Annotated[Decimal, _Plain]
+Price = Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=8), _Plain]
+Charges = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=8), _Plain]
 
 
 class Payload(BaseModel):
@@ -101,7 +99,7 @@ class Order(Payload):
     side: SignalType
     quantity: Quantity
     price: Price
-    charges: Amount = Decimal(0)
+    charges: Charges = Decimal(0)
 
     @property
     def signed_quantity(self) -> int:

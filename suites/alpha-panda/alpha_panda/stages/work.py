@@ -43,9 +43,7 @@ class StageHandler(ABC):
         return self._work
 
     async def begin(self, events: Sequence[EventEnvelope]) -> Collection[UUID]:
-        if self._work is not None:  # of a batch that failed
-            await self._work.close()
-            self._work = None
+        await self.close()  # of a batch that failed
         keys = {key for event in events for key in self.state_keys(event)}
         self._work = await self._store.begin([event.id for event in events], keys)
         return self._work.applied
@@ -63,6 +61,12 @@ class StageHandler(ABC):
     async def complete(self) -> None:
         work, self._work = self.work, None
         await work.commit()
+
+    async def close(self) -> None:
+        """Give back what the batch in hand holds; its effects are dropped."""
+        work, self._work = self._work, None
+        if work is not None:
+            await work.close()
 
     def stored(self, key: str) -> bytes | None:
         return self.work.get(key)

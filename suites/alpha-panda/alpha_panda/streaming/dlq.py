@@ -14,8 +14,8 @@ from alpha_panda.streaming.errors import classify
 if TYPE_CHECKING:
     from alpha_panda.streaming.producer import RedpandaProducer
 
-MAX_VALUE: Final = 256 << 10
-"""A record as large as the broker allows would not fit into another one together with why it is dead."""
+MAX_VALUE: Final = 128 << 10
+"""Written as JSON it may be six times as long, and has to fit into a record (1 MiB) with why it is dead."""
 MAX_MESSAGE: Final = 2000
 REPLAYED: Final = "replayed-from"
 """Header of a record that was a dead letter: the id of that event."""

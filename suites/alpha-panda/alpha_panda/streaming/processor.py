@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka.errors import KafkaError
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from alpha_panda.events.envelope import Broker
+from alpha_panda.events.envelope import Broker, EventType
 from alpha_panda.events.evolution import decode
 from alpha_panda.mutations import Bug, active
-from alpha_panda.streaming.breaker import CircuitBreaker, State
+from alpha_panda.streaming.breaker import CircuitBreaker, CircuitOpenError, State
 from alpha_panda.streaming.dlq import dead_letter
 from alpha_panda.streaming.errors import BusinessError, ErrorClass, PoisonError, classify
 from alpha_panda.streaming.policy import Policy, Watcher
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from alpha_panda.streaming.producer import RedpandaProducer
 
 POLL_SECONDS: Final = 5.0
+MAX_EVENT_BYTES: Final = 512 << 10
+"""What follows from an event is about as large, and must fit into a record (1 MiB) with certainty."""
 REVOKE_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 0.4
 """For the batch in hand; what is cut off is read again."""
@@ -134,6 +136,8 @@ class StreamProcessor:
         try:
             async with self._breaker.guard(), self._batch:
                 await self._process(batch)
+        except CircuitOpenError:  # it was opened by an earlier session, or has a moment left
+            await self._hold_back(batch)
         except Exception as error:
             # A client that has failed may be in any state: whoever waits for this processor makes new ones.
             if isinstance(error, KafkaError) or classify(error) is not ErrorClass.TRANSIENT:
@@ -174,12 +178,14 @@ class StreamProcessor:
         self._watcher.finished(records, time.time())
 
     def _decode(self, record: Any) -> EventEnvelope | PoisonError:
+        if len(record.value or b"") > MAX_EVENT_BYTES:
+            return PoisonError(f"an event of {len(record.value)} bytes, at most {MAX_EVENT_BYTES} are allowed")
         try:
             event = decode(record.value)
-            if event.broker not in {self._broker, Broker.SHARED}:
-                return PoisonError(f"an event of {event.broker} on the {self._broker} topic {record.topic}")
         except PoisonError as error:
             return error
+        if event.broker is not (Broker.SHARED if event.type is EventType.MARKET_TICK else self._broker):
+            return PoisonError(f"{event.type} of {event.broker} on {record.topic}, which {self._broker} reads")
         return event
 
     async def _outputs(

@@ -189,7 +189,7 @@ class TestErrorClasses:
     async def test_poison_does_not_hold_up_what_follows(self, open_desk: OpenDesk, wire: Wire) -> None:
         desk = await open_desk()
         name = topic("trading_signal", "paper")
-        poison = [b"", b"{", b"[]", b"\xff\xfe", b'{"schema_version": "9.0"}', b"{}" * (300 << 10)]
+        poison = [b"", b"{", b"[]", b"\xff\xfe", b'{"schema_version": "9.0"}', b"\0" * (900 << 10)]
         for value in poison:
             await wire.send(name, desk.strategy_id, value)
         await desk.send("trading_signal", desk.signal(quantity=-1))
@@ -197,6 +197,7 @@ class TestErrorClasses:
         assert (await desk.portfolio(1)).orders == 1
         letters = [DeadLetter.model_validate(event.data) for event in await desk.expect("dead_letter", count=7)]
         assert {letter.error_class for letter in letters} == {"poison"}
+        assert f"an event of {900 << 10} bytes" in letters[5].message
         assert [letter.truncated for letter in letters] == [False] * 5 + [True, False]
         assert letters[3].encoding == "base64"
         assert "schema version 9.0" in letters[4].message

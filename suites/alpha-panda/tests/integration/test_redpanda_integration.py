@@ -431,7 +431,10 @@ class TestTopicConfigurationIntegration:
         stray = event(broker=Broker.ZERODHA)
         await producer.republish(name, stray.key, stray.encode(), [])
         (letter,) = await rig.events(dead, 1)
-        assert f"an event of zerodha on the paper topic {name}" in letter.payload(DeadLetter).message
+        assert letter.payload(DeadLetter).message == f"trading_signal of zerodha on {name}, which paper reads"
+        nobody = event(broker=Broker.SHARED)
+        await producer.republish(name, nobody.key, nobody.encode(), [])
+        assert len(await rig.events(dead, 2)) == 2
         assert not handler.handled
 
 
