@@ -8,11 +8,12 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from contract import STAGES, Event, Portfolio, topic
+from aiokafka.partitioner import DefaultPartitioner
+from contract import PARTITIONS, STAGES, Event, Portfolio, topic
 from waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import asyncpg
     from redis.asyncio import Redis
@@ -25,10 +26,11 @@ FIRST = datetime(2025, 8, 24, 9, 15, tzinfo=UTC)
 class Desk:
     """Event time advances one second a tick."""
 
-    def __init__(self, wire: Wire, redis: Redis, brokers: Sequence[str]) -> None:
+    def __init__(self, wire: Wire, redis: Redis, brokers: Sequence[str], partition: int | None = None) -> None:
+        """With a partition, all its events are in the partition of that number."""
         self.wire, self.redis, self.brokers = wire, redis, tuple(brokers)
-        self.strategy_id = f"test-{uuid.uuid4().hex[:16]}"
-        self.instrument = 1 + secrets.randbelow(1 << 52)
+        self.strategy_id = drawn(lambda: f"test-{uuid.uuid4().hex[:16]}", partition)
+        self.instrument = int(drawn(lambda: str(1 + secrets.randbelow(1 << 52)), partition))
         self.now = FIRST
         wire.watch(self.strategy_id)
         wire.watch(str(self.instrument))
@@ -134,6 +136,15 @@ class Desk:
         found = await eventually(f"{self.cache_key(broker)} of {orders} orders", probe)
         assert found.orders == orders, f"{found.orders} orders were booked, {orders} were expected"
         return found
+
+
+def drawn(draw: Callable[[], str], partition: int | None) -> str:
+    """A key; one that belongs to that partition if there is one."""
+    numbers = list(range(PARTITIONS))
+    while True:
+        key = draw()
+        if partition is None or DefaultPartitioner()(key.encode(), numbers, numbers) == partition:
+            return key
 
 
 def envelope(kind: str, data: dict[str, Any], *, broker: str, key: str, **members: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from desk import Desk
 
-PAUSE_SECONDS = 0.01
+PAUSE_SECONDS = 0.02
 PRICES = ("100", "102")
 
 

@@ -31,8 +31,8 @@ class Pipeline:
     namespace: str
     desks: list[Desk] = field(default_factory=list)
 
-    async def desk(self, **how: Any) -> Desk:
-        desk = Desk(self.wire, self.redis, ("paper",))
+    async def desk(self, partition: int | None = None, **how: Any) -> Desk:
+        desk = Desk(self.wire, self.redis, ("paper",), partition)
         self.desks.append(desk)
         await desk.configure(self.database, limits=(1000, 1_000_000, 100_000), **how)
         async with clients(self.processes.values()) as found:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from contract import STAGES
+from contract import PARTITIONS, STAGES
 from load import Load
 from pipeline import Pipeline, pipeline_on
 from processes import ServiceProcess, clients
@@ -108,7 +108,7 @@ class TestServices:
     async def test_rebalancing_under_load(self, pipeline: Pipeline, broker: OwnBroker, tmp_path: Path) -> None:
         """A second member joins each group, takes its part, and is killed; then the first ones leave in good order."""
         own = {"KAFKA_BOOTSTRAP_SERVERS": broker.servers, "NAMESPACE": pipeline.namespace, "BROKERS": "paper"}
-        desks = [await pipeline.desk() for _ in range(6)]
+        desks = [await pipeline.desk(partition) for partition in range(PARTITIONS)]
         async with AsyncExitStack() as stack:
             loads = [await stack.enter_async_context(Load(desk)) for desk in desks]
             seconds = [ServiceProcess(service, tmp_path, **own) for service in STAGES]
