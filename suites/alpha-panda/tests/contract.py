@@ -1,5 +1,6 @@
 """What the services promise about their topics, apart from their code: an unknown or missing member fails."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -30,9 +31,13 @@ def topic(kind: str, broker: str = "", namespace: str = "") -> str:
     return f"{namespace}.{name}" if namespace else name
 
 
-def all_topics(namespace: str = "") -> list[str]:
-    shared = [topic("market_tick", namespace=namespace)]
-    return shared + [topic(kind, broker, namespace) for broker in BROKERS for kind in TOPICS if kind != "market_tick"]
+def all_topics(namespace: str = "", brokers: Sequence[str] = BROKERS) -> list[str]:
+    return [topic("market_tick", namespace=namespace), *topics_of(brokers, namespace)]
+
+
+def topics_of(brokers: Sequence[str], namespace: str = "") -> list[str]:
+    """Their own, without what they share."""
+    return [topic(kind, broker, namespace) for broker in brokers for kind in TOPICS if kind != "market_tick"]
 
 
 class Strict(BaseModel):

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from contract import PAYLOADS, Event, all_topics, topic
+from contract import BROKERS, PAYLOADS, Event, all_topics, topic
 from waiting import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 POLL_MS = 250
 
@@ -25,8 +25,8 @@ class Wire:
     Delivery is at least once, so a repeated event is kept once, and must be a true repetition.
     """
 
-    def __init__(self, servers: str, namespace: str = "") -> None:
-        self.servers, self.namespace = servers, namespace
+    def __init__(self, servers: str, namespace: str = "", brokers: Sequence[str] = BROKERS) -> None:
+        self.servers, self.namespace, self._brokers = servers, namespace, brokers
         self.producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all", enable_idempotence=True)
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=servers, group_id=None, fetch_max_wait_ms=20, isolation_level="read_committed"
@@ -43,7 +43,7 @@ class Wire:
         async with asyncio.timeout(DEADLINE_SECONDS):
             await self.producer.start()
             await self._consumer.start()
-            wanted = all_topics(self.namespace)
+            wanted = all_topics(self.namespace, self._brokers)
             missing = set(wanted) - await self._consumer.topics()
             assert not missing, f"the broker has no topic {sorted(missing)}"
             partitions = [
