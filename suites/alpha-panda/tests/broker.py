@@ -25,17 +25,6 @@ if TYPE_CHECKING:
 
 START_SECONDS = 120.0
 """The processor may have others to serve."""
-CLUSTER_ID = "c3VpdGUtb3duLWJyb2tlcg"
-FLAGS = (
-    "-Xms64m",
-    "-Xmx192m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:-UsePerfData",
-    "-Xlog:disable",
-    "-Xlog:all=error:stderr",
-    "-Djava.awt.headless=true",
-)
 SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -66,7 +55,7 @@ class OwnBroker:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._java, self._class_path = _java(), _class_path()
+        self._java, self._kafka = _java(), _kafka()
         self._port, self._controller = _free_port(), _free_port()
         self.proxy = Proxy("127.0.0.1", self._port)
         self.servers = self.proxy.address
@@ -82,9 +71,7 @@ class OwnBroker:
         }
         properties = self._folder / "server.properties"
         properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-        tool = ("kafka.tools.StorageTool", "format", "--config", str(properties), "--cluster-id", CLUSTER_ID)
-        done = subprocess.run(self._command(*tool), capture_output=True, text=True, timeout=START_SECONDS, check=False)
-        assert done.returncode == 0, f"the broker's folder was not formatted: {done.stdout}{done.stderr}"
+        shutil.copytree(self._kafka / "formatted", self._folder / "log")
         self.start()
         return self
 
@@ -97,9 +84,7 @@ class OwnBroker:
 
     def start(self) -> None:
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command("kafka.Kafka", str(self._folder / "server.properties")), stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(self._command(), stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() >= deadline:
@@ -120,8 +105,11 @@ class OwnBroker:
             self._process.wait(DEADLINE_SECONDS)
             self._process = None
 
-    def _command(self, *arguments: str) -> list[str]:
-        return [self._java, *FLAGS, f"-Djava.io.tmpdir={self._folder}", "-cp", self._class_path, *arguments]
+    def _command(self) -> list[str]:
+        archive = self._kafka / "kafka.aot"
+        cached = [f"-XX:AOTCache={archive}"] if archive.is_file() else []
+        own = [f"-Djava.io.tmpdir={self._folder}", "kafka.Kafka", str(self._folder / "server.properties")]
+        return [self._java, f"@{self._kafka}/java.args", *cached, *own]
 
     def _listens(self) -> bool:
         try:
@@ -143,16 +131,19 @@ def _java() -> str:
     return found
 
 
-def _class_path() -> str:
-    """KAFKA_HOME/libs, or what `seatrial run` has put into its cache."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "seatrial")
+def _kafka() -> Path:
+    """A Kafka whose start was prepared (flags of the JVM, formatted log folder): an image's, or `seatrial run`'s."""
     home = os.environ.get("KAFKA_HOME")
-    folders = [Path(home, "libs")] if home else sorted(cache.glob("servers/kafka-*/"), reverse=True)
-    for folder in folders:
-        if jars := sorted(str(jar) for jar in folder.glob("*.jar")):
-            return ":".join(jars)
-    where = ", ".join(map(str, folders)) or cache
-    pytest.fail(f"no Kafka for the suite's own broker in {where}: set KAFKA_HOME to an unpacked one", pytrace=False)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "seatrial", "servers")
+    prepared = [Path(home, "java.args")] if home else list(cache.glob("kafka-start-*/java.args"))
+    found = [path for path in prepared if path.is_file()]
+    if not found:
+        pytest.fail(
+            f"no prepared Kafka for the suite's own broker in {home or cache}: run any TestRun that has kafka by "
+            "`seatrial run` once, or set KAFKA_HOME to a folder as images/kafka makes it",
+            pytrace=False,
+        )
+    return max(found, key=lambda path: path.stat().st_mtime).parent
 
 
 def _free_port() -> int:
