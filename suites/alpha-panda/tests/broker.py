@@ -88,6 +88,7 @@ class OwnBroker:
         deadline = time.monotonic() + START_SECONDS
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() >= deadline:
+                self.kill()
                 tail = self._log.read_text(errors="replace")[-4000:]
                 pytest.fail(f"the suite's broker does not listen on {self._port}; it said:\n{tail}", pytrace=False)
             time.sleep(0.05)
