@@ -13,7 +13,7 @@ export KUBECONFIG CLUSTER
 NAMESPACE ?= seatrial-system
 SOURCES := operator suites hack images bench
 # The services under test; `kit` has none.
-BUNDLED := intelligence-service kraken position-manager tbot
+BUNDLED := alpha-panda intelligence-service kraken position-manager tbot
 MEMBERS := suites/kit operator $(BUNDLED:%=suites/%)
 TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/kit/seatrial_kit \
 	$(foreach suite,$(BUNDLED),suites/$(suite)/$(subst -,_,$(suite))) suites/kraken/kraken_sandbox hack images bench

@@ -68,6 +68,14 @@ def service_tests(name: str) -> tuple[Image, Image]:
     )
 
 
+def suite_with_broker(name: str) -> tuple[Image, Image]:
+    """The tests of suites/<name>, the package that they test, and a broker for those that break one."""
+    bases = {"BASE": f"{name}-suite-venv", "TOOLS": "python-tools", "KAFKA": "kafka"}
+    inputs = (f"suites/{name}", f"suites/{name}/tests", "suites/kit")
+    tests = Image(f"{name}-tests", "dev", "suite-with-broker", bases, inputs, {"NAME": name})
+    return environment(f"{name}-suite", f"{name}-suite"), tests
+
+
 _TOOLS = {"TOOLS": "python-tools"}
 
 IMAGES: dict[str, Image] = {
@@ -83,6 +91,8 @@ IMAGES: dict[str, Image] = {
         Image("seatrial", "dev", "seatrial", {"BASE": "seatrial-venv", **_TOOLS}, ("operator", "suites/kit")),
         environment("suite", "suite"),
         Image("suite", "dev", "suite", {"BASE": "suite-venv", **_TOOLS}, ("suites/kit",)),
+        *service("alpha-panda"),
+        *suite_with_broker("alpha-panda"),
         *service("intelligence-service"),
         suite_tests("intelligence-service"),
         suite_tests("kit"),

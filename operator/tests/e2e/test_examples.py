@@ -26,6 +26,7 @@ EXAMPLES = {
         {"total": 6, "passed": 2, "failed": 1, "errors": 1, "skipped": 1, "xfailed": 1, "flaky": 1},
     ),
     "all-services": ("Passed", {"total": 5, "passed": 5}),
+    "alpha-panda": ("Passed", {"failed": 0, "errors": 0, "skipped": 0, "notRun": 0}),
     "intelligence-service": ("Passed", {"failed": 0, "errors": 0, "skipped": 0, "notRun": 0}),
     "kit": ("Passed", {"failed": 0, "errors": 0, "skipped": 0, "notRun": 0}),
     "kraken": ("Passed", {"failed": 0, "errors": 0, "skipped": 0, "notRun": 0}),
