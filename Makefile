@@ -12,9 +12,14 @@ export KUBECONFIG CLUSTER
 
 NAMESPACE ?= seatrial-system
 SOURCES := operator suites hack images bench
-TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/position-manager/position_manager hack images bench
+# The services under test; `kit` has none.
+BUNDLED := alpha-panda intelligence-service kraken position-manager tbot
+MEMBERS := suites/kit operator $(BUNDLED:%=suites/%)
+TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/kit/seatrial_kit \
+	$(foreach suite,$(BUNDLED),suites/$(suite)/$(subst -,_,$(suite))) suites/kraken/kraken_sandbox hack images bench
 PYTEST := $(BIN)/pytest -q
 TEST_LOG := .cluster/tests.log
+WITHOUT_CLUSTER := not apiserver and not e2e and not faults and not docker and not external
 OR_NODE := $(if $(filter kind,$(CLUSTER)),, or node)
 KUBECTL = $$($(PYTHON) -m hack.cluster path kubectl)
 HELM = $$($(PYTHON) -m hack.cluster path helm)
@@ -26,18 +31,28 @@ demo: $(VENV)/.installed ## Run an example on this machine, with real servers an
 	@$(BIN)/seatrial run examples/position-manager.yaml
 
 .PHONY: test
-test: lint type contract crd-check chart-check programs external-programs install ## Run every test, from lint to end to end on a real cluster
+test: lint type contract crd-check chart-check items-check programs external-programs install ## Run every test, from lint to end to end on a real cluster
+	@# Side by side, for the tests on the cluster wait more than they work.
+	@rm -f $(TEST_LOG) $(TEST_LOG).*
+	@$(MAKE) --no-print-directory --jobs=2 test-without-cluster test-on-cluster
+	@grep -hE '^[0-9]+ passed' $(TEST_LOG) $(TEST_LOG).*
+
+.PHONY: test-without-cluster
+test-without-cluster:
+	@nice $(PYTEST) -n 2 -m "$(WITHOUT_CLUSTER) and not node" >$(TEST_LOG).1 2>&1 || { cat $(TEST_LOG).1; exit 1; }
+	@nice $(PYTEST) -m "docker or (external and not e2e)" >$(TEST_LOG).2 2>&1 || { cat $(TEST_LOG).2; exit 1; }
+
+.PHONY: test-on-cluster
+test-on-cluster:
 	@# First what may run side by side; then what restarts the operator; then what brings operators and nodes of its own.
-	@rm -f $(TEST_LOG)
-	@$(PYTEST) -n 3 -m "not disruptive and not faults and not node" | tee -a $(TEST_LOG)
+	@$(PYTEST) -n 3 -m "(apiserver or e2e) and not disruptive and not node" | tee -a $(TEST_LOG)
 	@$(PYTEST) -m "disruptive$(OR_NODE)" | tee -a $(TEST_LOG)
 	@$(PYTEST) -m faults | tee -a $(TEST_LOG)
-	@grep -E '^[0-9]+ passed' $(TEST_LOG)
 
 ##@ Checks without a cluster
 
 .PHONY: check
-check: lint type contract crd-check unit ## Lint, types, import contract, generated files, unit and golden tests
+check: lint type contract crd-check items-check unit ## Lint, types, import contract, generated files, unit and golden tests
 
 .PHONY: lint
 lint: $(VENV)/.installed ## ruff: rules and format
@@ -59,7 +74,7 @@ contract: $(VENV)/.installed ## Who may import whom
 
 .PHONY: unit
 unit: $(VENV)/.installed programs ## Tests that need no cluster
-	@$(PYTEST) -n 2 -m "not apiserver and not e2e and not faults and not external"
+	@$(PYTEST) -n 2 -m "$(WITHOUT_CLUSTER)"
 
 .PHONY: gitops
 gitops: external-programs ## What Argo CD, Flux and Helm make of TestRuns, by their own libraries
@@ -94,9 +109,23 @@ sbom: $(VENV)/.installed ## Write a bill of materials (CycloneDX) for each built
 audit: $(VENV)/audit/bin/pip-audit ## Ask for known vulnerabilities of the locked packages; says so when nobody can be asked
 	@$(BIN)/python -m hack.supply audit $<
 
+.PHONY: items
+items: $(VENV)/.installed ## Write suites/README.md: which tests show what
+	@$(BIN)/python -m hack.items
+
+.PHONY: items-check
+items-check: $(VENV)/.installed ## Fail when an item of a suite has no test, or a test that is named does not exist
+	@$(BIN)/python -m hack.items --check
+
 .PHONY: golden
 golden: $(VENV)/.installed ## Write the golden manifests anew; read the diff
 	@SEATRIAL_WRITE_GOLDEN=1 $(BIN)/pytest -q operator/tests/golden
+
+##@ The bundled suites, longer than `make test` does it
+
+.PHONY: repeat
+repeat: $(VENV)/.installed ## SUITE=NAME: twenty times in random order in one environment, then two copies side by side
+	@$(BIN)/python -m hack.repeat $(SUITE) $(REPEAT)
 
 ##@ On a real cluster
 
@@ -159,11 +188,11 @@ uninstall: ## Remove the operator; the TestRuns stay
 
 ##@ Set-up
 
-$(VENV)/.installed: requirements/dev.lock operator/pyproject.toml suites/kit/pyproject.toml suites/position-manager/pyproject.toml
+$(VENV)/.installed: requirements/dev.lock $(MEMBERS:%=%/pyproject.toml)
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-		--editable suites/kit --editable operator --editable suites/position-manager
+		$(MEMBERS:%=--editable %)
 	@touch $@
 
 .PHONY: programs

@@ -58,6 +58,24 @@ def suite_tests(name: str) -> Image:
     return Image(f"{name}-tests", "dev", "suite-tests", {"BASE": "suite"}, (f"suites/{name}/tests",), {"NAME": name})
 
 
+def service_tests(name: str) -> tuple[Image, Image]:
+    """The tests of suites/<name> beside the package that they test, with the locked requirements/<name>-suite.lock."""
+    bases = {"BASE": f"{name}-suite-venv", "TOOLS": "python-tools"}
+    inputs = ("suites/kit", f"suites/{name}", f"suites/{name}/tests", "images/suite")
+    return (
+        environment(f"{name}-suite", f"{name}-suite"),
+        Image(f"{name}-tests", "dev", "service-tests", bases, inputs, {"NAME": name}),
+    )
+
+
+def suite_with_broker(name: str) -> tuple[Image, Image]:
+    """The tests of suites/<name>, the package that they test, and a broker for those that break one."""
+    bases = {"BASE": f"{name}-suite-venv", "TOOLS": "python-tools", "KAFKA": "kafka"}
+    inputs = (f"suites/{name}", f"suites/{name}/tests", "suites/kit")
+    tests = Image(f"{name}-tests", "dev", "suite-with-broker", bases, inputs, {"NAME": name})
+    return environment(f"{name}-suite", f"{name}-suite"), tests
+
+
 _TOOLS = {"TOOLS": "python-tools"}
 
 IMAGES: dict[str, Image] = {
@@ -73,8 +91,17 @@ IMAGES: dict[str, Image] = {
         Image("seatrial", "dev", "seatrial", {"BASE": "seatrial-venv", **_TOOLS}, ("operator", "suites/kit")),
         environment("suite", "suite"),
         Image("suite", "dev", "suite", {"BASE": "suite-venv", **_TOOLS}, ("suites/kit",)),
+        *service("alpha-panda"),
+        *suite_with_broker("alpha-panda"),
+        *service("intelligence-service"),
+        suite_tests("intelligence-service"),
+        suite_tests("kit"),
+        *service("kraken"),
+        suite_tests("kraken"),
         *service("position-manager"),
         suite_tests("position-manager"),
+        *service("tbot"),
+        *service_tests("tbot"),
     )
 }
 

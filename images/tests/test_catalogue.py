@@ -5,6 +5,7 @@ import pytest
 from images.bases import BASES
 from images.catalogue import IMAGES, in_build_order, is_base
 from images.errors import ImageError
+from images.keys import source_files
 from images.settings import REPOSITORY
 
 ARGUMENT = re.compile(r"^ARG (\w+)", re.MULTILINE)
@@ -37,6 +38,9 @@ def test_entry_agrees_with_its_dockerfile(name: str) -> None:
     for source in copied:
         filled = re.sub(r"\$\{(\w+)\}", lambda match: image.arguments[match[1]], source)
         assert any(filled == path or filled.startswith(f"{path}/") for path in visible), f"{name} copies {filled}"
+        # Tests below an input are left out, unless they are an input themselves.
+        there = source_files(REPOSITORY, visible)
+        assert any(path.is_relative_to(REPOSITORY / filled) for path in there), f"{name} copies {filled}"
 
 
 @pytest.mark.parametrize("name", IMAGES)
@@ -45,7 +49,7 @@ def test_public_base_is_the_dockerfiles_default(name: str) -> None:
     image = IMAGES[name]
     text = (REPOSITORY / image.folder / "Dockerfile").read_text()
     for argument, base in image.bases.items():
-        if image.dockerfile == "service" and argument == "BASE":
+        if image.dockerfile in {"service", "service-tests"} and argument == "BASE":
             continue  # serves several images, each with an environment of its own
         expected = (
             BASES[base.removesuffix("-base")].public if is_base(base) else IMAGES[base].reference("localhost/seatrial")

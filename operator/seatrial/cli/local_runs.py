@@ -26,6 +26,7 @@ from seatrial.local.engine import Folders, LocalRun, run_locally
 from seatrial.local.keeper import adopt_orphans, hold_signals, kill_children, take_signals
 from seatrial.local.scratch import scratch
 from seatrial.local.servers import this_machine
+from seatrial.local.servers.docker_client import remove_containers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,6 +98,7 @@ def execute(order: Order) -> int:
         return explain(error)
     finally:
         kill_children()
+        remove_containers(order.folder)
         shutil.rmtree(order.folder, ignore_errors=True)
 
 
@@ -114,8 +116,8 @@ async def _execute(order: Order) -> int:
 
     def interrupt(number: int) -> None:
         if not interrupted.is_set():
+            interrupted.set()  # first: nobody may be there to read
             print(f"{signal.Signals(number).name}: cancelling; once more ends it at once", file=sys.stderr)
-            interrupted.set()
         elif whole is not None and not whole.cancelling():  # a third one is not to interrupt the clearing up
             whole.cancel()
 

@@ -27,17 +27,32 @@ class NoPortError(PlanError):
         )
 
 
+class TakenPortError(PlanError):
+    """The port that an image listens on is taken."""
+
+    def __init__(self, name: str, port: int, why: str) -> None:
+        super().__init__(
+            "NoPort",
+            f"application {name}: its image listens on port {port} of this machine, where nothing else can: {why}; "
+            f"`ss -tlnp` shows what does. Or tell the image to listen elsewhere, in seatrial.toml: "
+            '[images."IMAGE"] env = { VARIABLE = "{NAME OF THE PORT}" }',
+        )
+
+
 class LocalAddresses:
     """Gives each port of a run one of this machine's, which is the run's own as long as this object holds it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, own: frozenset[tuple[str, int]] = frozenset()) -> None:
+        """`own` are the ports that stay what they are, with whose they are."""
         self._folder = folder
+        self._own = own
         self._found: dict[tuple[str, int], Address] = {}
         self._held: dict[int, socket.socket] = {}
 
     def find(self, name: str, port: int) -> Address:
         if (name, port) not in self._found:
-            self._found[name, port] = Address(HOST, self.take())
+            number = self._take_own(name, port) if (name, port) in self._own else self.take()
+            self._found[name, port] = Address(HOST, number)
         return self._found[name, port]
 
     def ready_file(self, application: str) -> str | None:
@@ -59,6 +74,18 @@ class LocalAddresses:
             self._held[port] = held
             return port
         raise NoPortError
+
+    def _take_own(self, name: str, port: int) -> int:
+        held = socket.socket()
+        # It is the same one in each run: connections of the last one may be in TIME_WAIT.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            held.bind((HOST, port))
+        except OSError as error:
+            held.close()
+            raise TakenPortError(name, port, error.strerror or str(error)) from None
+        self._held[port] = held
+        return port
 
     def release(self, port: int) -> None:
         """Let go of a port, right before the process starts that is to listen there."""

@@ -32,9 +32,17 @@ class Command:
     arguments: tuple[str, ...]
     env: Mapping[str, str]
     folder: Path
+    ask: tuple[str, ...] = ()
+    """Comes before a readiness command, where that runs elsewhere."""
+    remove: tuple[str, ...] = ()
+    """Removes what is left when the command was killed."""
 
 
-class MissingKeyError(Exception):
+class ContainerConfigError(Exception):
+    """A container cannot be made as the pod says."""
+
+
+class MissingKeyError(ContainerConfigError):
     """A variable refers to something that does not exist."""
 
 
@@ -158,6 +166,17 @@ def translate(text: str, container: Object, image: LocalImage | None, around: Su
 def _with_mapping(
     variables: dict[str, str], container: Object, image: LocalImage, around: Surroundings
 ) -> dict[str, str]:
+    return _outweighed(dict(image.env), variables, container, around)
+
+
+def placed(container: Object, around: Surroundings, variables: dict[str, str]) -> dict[str, str]:
+    """Variables of a container of the image itself: seatrial.toml may tell it where to listen."""
+    return _outweighed(dict(around.mapping.variables(container["image"])), variables, container, around)
+
+
+def _outweighed(
+    known: Mapping[str, str], variables: dict[str, str], container: Object, around: Surroundings
+) -> dict[str, str]:
     """The mapping's variables, which know the ports of this machine; the manifest's outweigh them but for ports."""
     named = {item["name"]: around.ports.get(item["containerPort"]) for item in container.get("ports") or ()}
 
@@ -165,8 +184,8 @@ def _with_mapping(
         number = named.get(found[1])
         return found[0] if number is None else str(number)
 
-    return {**dict(image.env), **variables, **{
-        name: _PORT.sub(port, value) for name, value in image.env if _PORT.search(value)
+    return {**known, **variables, **{
+        name: _PORT.sub(port, value) for name, value in known.items() if _PORT.search(value)
     }}  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from seatrial.conditions import TRUE
 from seatrial.inpod import read_inpod_files
 from seatrial.local.addresses import LocalAddresses
 from seatrial.local.cluster import TESTRUN, LocalCluster
+from seatrial.local.image_containers import DockerImages
 from seatrial.local.node import Node
 from seatrial.local.servers_of_run import Servers
 from seatrial.local.store import Store
@@ -80,11 +81,12 @@ async def run_locally(  # noqa: PLR0917  (called in one place)
         store.put({**item, "metadata": {"namespace": body["metadata"]["namespace"], **item["metadata"]}})
     metadata = body["metadata"]
     run = RunId(metadata["name"], metadata["namespace"], metadata["uid"])
-    addresses = LocalAddresses(folders.scratch)
+    addresses = LocalAddresses(folders.scratch, _own_ports(body["spec"], mapping))
     wanted = {name: value or {} for name, value in (body["spec"].get("services") or {}).items()}
     versions = {name: value.get("version") for name, value in wanted.items()}
     servers = Servers(search, versions, addresses, folders.scratch / "data", tell)
-    node = Node(store, folders.scratch, folders.logs(body), addresses, mapping, servers)
+    images = DockerImages(search, tell)
+    node = Node(store, folders.scratch, folders.logs(body), addresses, mapping, servers, images)
     cluster = LocalCluster(store, node, servers)
     tools = Tools(cluster, _settings(versions), cluster, Slots(1), read_inpod_files(), addresses)
     reconciler = Run(body, tools)
@@ -120,6 +122,17 @@ async def run_locally(  # noqa: PLR0917  (called in one place)
         addresses.close()
     _note_end(store, read())
     return LocalRun(read(), slices)
+
+
+def _own_ports(spec: Object, mapping: LocalMapping) -> frozenset[tuple[str, int]]:
+    """Ports of applications that Docker runs on this machine's network, and that nothing tells to listen elsewhere."""
+    return frozenset(
+        (application["name"], port["port"])
+        for application in spec.get("applications") or ()
+        if not mapping.has(application["image"])
+        for port in application.get("ports") or ()
+        if not any(f"{{{port['name']}}}" in value for _, value in mapping.variables(application["image"]))
+    )
 
 
 def _note_end(store: Store, body: Object) -> None:

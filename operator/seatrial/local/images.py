@@ -27,9 +27,9 @@ class _Strict(BaseModel):
 
 
 class _Image(_Strict):
-    """What stands for an image. `dir` is relative to the file."""
+    """What stands for an image. `dir` is relative to the file; without it Docker runs the image itself."""
 
-    dir: str
+    dir: str = ""
     command: Annotated[tuple[str, ...], Field(min_length=0)] = ()
     python: str = ""
     env: dict[str, str] = {}
@@ -69,11 +69,21 @@ class LocalMapping:
 
     images: tuple[LocalImage, ...] = ()
     config_maps: tuple[tuple[str, Path], ...] = ()
+    themselves: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    """Images that Docker runs, and variables for them."""
+
+    def has(self, image: str) -> bool:
+        """Whether a folder stands for an image."""
+        return any(_fits(entry.name, image) for entry in self.images)
+
+    def variables(self, image: str) -> tuple[tuple[str, str], ...]:
+        """Variables of an image that Docker runs. `{NAME}` stands for the port of that name on this machine."""
+        return next((env for name, env in self.themselves if _fits(name, image)), ())
 
     def find(self, image: str, what: str) -> LocalImage:
         """What stands for an image; the first that fits, patterns as a shell knows them. Raises MappingError."""
         for entry in self.images:
-            if entry.name == image or fnmatchcase(image, entry.name):
+            if _fits(entry.name, image):
                 return entry
         known = ", ".join(entry.name for entry in self.images) or "nothing"
         raise MappingError(
@@ -90,7 +100,13 @@ class LocalMapping:
 
     def plus(self, other: LocalMapping) -> LocalMapping:
         """Both; this one's entries come first."""
-        return LocalMapping(self.images + other.images, self.config_maps + other.config_maps)
+        return LocalMapping(
+            self.images + other.images, self.config_maps + other.config_maps, self.themselves + other.themselves
+        )
+
+
+def _fits(pattern: str, image: str) -> bool:
+    return pattern == image or fnmatchcase(image, pattern)
 
 
 def load_mapping(path: Path) -> LocalMapping:
@@ -107,9 +123,17 @@ def load_mapping(path: Path) -> LocalMapping:
     images = tuple(
         LocalImage(name, _folder(path, name, item.dir), item.command, item.python, tuple(item.env.items()))
         for name, item in data.images.items()
+        if item.dir
     )
+    themselves = tuple((name, tuple(item.env.items())) for name, item in data.images.items() if not item.dir)
+    for name, item in data.images.items():
+        if not item.dir and (item.command or item.python or not item.env):
+            raise MappingError(
+                f"{path}: images.{name}: without dir Docker runs the image itself, and there is only env to give; "
+                "with dir a folder stands for it"
+            )
     maps = tuple((name, _folder(path, name, folder)) for name, folder in data.configmaps.items())
-    return LocalMapping(images, maps)
+    return LocalMapping(images, maps, themselves)
 
 
 def find_mapping(start: Path) -> LocalMapping:

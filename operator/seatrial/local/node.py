@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from seatrial.local.addresses import LocalAddresses
+    from seatrial.local.image_containers import DockerImages
     from seatrial.local.images import LocalMapping
     from seatrial.local.output import FileOutput
     from seatrial.local.servers_of_run import Servers
@@ -30,7 +31,14 @@ class Node:
     """Where the pods of a run are processes."""
 
     def __init__(  # noqa: PLR0917  (made in one place)
-        self, store: Store, folder: Path, logs: Path, addresses: LocalAddresses, mapping: LocalMapping, servers: Servers
+        self,
+        store: Store,
+        folder: Path,
+        logs: Path,
+        addresses: LocalAddresses,
+        mapping: LocalMapping,
+        servers: Servers,
+        images: DockerImages,
     ) -> None:
         self._store = store
         self._folder = folder
@@ -38,6 +46,7 @@ class Node:
         self._addresses = addresses
         self._mapping = mapping
         self._servers = servers
+        self._images = images
         self._pods: dict[str, LocalPod] = {}
         """By name; a node has one run."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -76,7 +85,7 @@ class Node:
         for port in around.ports.values():
             if item["metadata"]["labels"]["seatrial.dev/component"] != "service":
                 self._addresses.release(port)
-        pod = LocalPod(item, self._store, around, self._logs, self._servers)
+        pod = LocalPod(item, self._store, around, self._logs, self._servers, self._images)
         self._pods[name] = pod
         self._tasks[name] = asyncio.create_task(pod.run(), name=f"pod {name}")
         self._tasks[name].add_done_callback(self._report)

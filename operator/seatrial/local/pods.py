@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.local.addresses import NoPortError
 from seatrial.local.containers import (
-    MissingKeyError,
+    ContainerConfigError,
     Surroundings,
     agent_command,
     data_of,
@@ -21,6 +21,7 @@ from seatrial.local.containers import (
     role_of,
     suite_command,
 )
+from seatrial.local.image_containers import ContainerProcess
 from seatrial.local.images import MappingError
 from seatrial.local.output import FileOutput, LineOutput
 from seatrial.local.processes import Process
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from seatrial.local.containers import Command
+    from seatrial.local.image_containers import DockerImages
     from seatrial.local.servers_of_run import Servers
     from seatrial.local.store import Store
 
@@ -48,7 +50,15 @@ STOP_SECONDS = 1.0
 class LocalPod:
     """A pod of a run on this machine. Its status is written into the store whenever it changes."""
 
-    def __init__(self, body: Object, store: Store, around: Surroundings, logs: Path, servers: Servers) -> None:
+    def __init__(  # noqa: PLR0917  (made in one place)
+        self,
+        body: Object,
+        store: Store,
+        around: Surroundings,
+        logs: Path,
+        servers: Servers,
+        images: DockerImages,
+    ) -> None:
         self.namespace: str = body["metadata"]["namespace"]
         self.name: str = body["metadata"]["name"]
         self.component: str = body["metadata"]["labels"][COMPONENT_LABEL]
@@ -59,6 +69,7 @@ class LocalPod:
         self._around = around
         self._logs = logs
         self._servers = servers
+        self._images = images
         spec = body["spec"]
         self._init: list[Object] = spec.get("initContainers") or []
         self._containers: list[Object] = spec["containers"]
@@ -66,6 +77,7 @@ class LocalPod:
             item["name"]: waiting("ContainerCreating") for item in (*self._init, *self._containers)
         }
         self._processes: dict[str, Process] = {}
+        self._commands: dict[str, Command] = {}
         self._stopping = False
         self._stop_signal: int = signal.SIGTERM
 
@@ -93,7 +105,7 @@ class LocalPod:
                     await self._end(current)
         except MappingError as error:
             self._set(current, waiting("ErrImageNeverPull", str(error)))
-        except MissingKeyError as error:
+        except ContainerConfigError as error:
             self._set(current, waiting("CreateContainerConfigError", str(error)))
         except OSError as error:
             said = f"{error.strerror}{when_full(self._around.folder)}" if error.errno == errno.ENOSPC else f"{error}"
@@ -117,21 +129,24 @@ class LocalPod:
                 started = await self._servers.start(container, self._body, self._around, output.end)
                 self._processes[name], self._stop_signal = started
             else:
-                command = self._command(container, role)
-                self._processes[name] = await Process.start(
-                    command.arguments, env=command.env, folder=command.folder, output=output.end
-                )
+                self._commands[name] = command = await self._command(container, role)
+                self._processes[name] = await _start_as(command, output.end)
         finally:
             output.close()
         self._set(container, running())
 
-    def _command(self, container: Object, role: str) -> Command:
+    async def _command(self, container: Object, role: str) -> Command:
         makers: dict[str, Callable[[Object, Object, Surroundings], Command]] = {
             "agent": agent_command,
             "suite": suite_command,
             "image": image_command,
         }
-        return makers[role](container, self._body, self._around)
+        try:
+            return makers[role](container, self._body, self._around)
+        except MappingError as error:
+            if self._around.mapping.has(container["image"]):
+                raise
+            return await self._images.command(container, self._body, self._around, error)
 
     def _open(self, container: str, *, lines: bool) -> FileOutput | LineOutput:
         name = f"{self.component}-{self.role}"
@@ -156,7 +171,7 @@ class LocalPod:
             return
         file = self._around.folder.parent / f"{self.role}.ready"
         probe = (self._containers[0].get("readinessProbe") or {}).get("exec")
-        command = image_command(self._containers[0], self._body, self._around)
+        command = self._commands[self._containers[0]["name"]]
         try:
             while True:
                 code = 0 if probe is None else await self._ask(probe["command"], command)
@@ -173,7 +188,9 @@ class LocalPod:
         with suppress(OSError):
             log = self._open("probe", lines=False)
             try:
-                process = await Process.start(probe, env=command.env, folder=command.folder, output=log.end)
+                process = await Process.start(
+                    [*command.ask, *probe], env=command.env, folder=command.folder, output=log.end
+                )
             except OSError as error:
                 os.write(log.end, f"{probe[0]}: {error.strerror}\n".encode())
                 return 127
@@ -197,3 +214,14 @@ class LocalPod:
             if isinstance(output, LineOutput):
                 output.finish()
         shutil.rmtree(self._around.folder, ignore_errors=True)
+
+
+async def _start_as(command: Command, output: int) -> Process:
+    """Start a container: as a process of this machine, or as one of Docker's."""
+    if not command.remove:
+        return await Process.start(command.arguments, env=command.env, folder=command.folder, output=output)
+    process = await ContainerProcess.start(
+        command.arguments, env=command.env, folder=command.folder, output=output, last_signal=signal.SIGTERM
+    )
+    process.remove, process.env, process.folder = command.remove, command.env, command.folder
+    return process

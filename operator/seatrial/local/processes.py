@@ -6,11 +6,12 @@ import asyncio
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG = 1
 LOOK_SECONDS = 0.01
+CLEARING_SECONDS = 10.0
 _PRCTL: Callable[..., int] | None = None
 if sys.platform == "linux":
     # Looked up here: between fork and exec only what is there already may be called.
@@ -46,7 +48,7 @@ class Process:
         output: int,
         identity: tuple[int, int | None] | None = None,
         last_signal: int = signal.SIGKILL,
-    ) -> Process:
+    ) -> Self:
         """Start a program that writes to a file descriptor, as another user and group if need be. Raises OSError.
 
         `last_signal` is what the kernel sends it when this process dies.
@@ -93,6 +95,11 @@ class Process:
         await asyncio.to_thread(_await_orphans, self.pid, grace_seconds)
         self._signal_session(signal.SIGKILL)
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal has ended it."""
+        return (self._process.returncode or 0) < 0
+
     def terminate(self) -> None:
         """Ask the process itself to end."""
         self._signal(signal.SIGTERM)
@@ -104,6 +111,14 @@ class Process:
     def _signal_session(self, number: int) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
+
+
+async def clear_up(command: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
+    """Run a command that removes what processes have left; it may fail, for that may be gone."""
+    with suppress(OSError, TimeoutError):
+        process = await Process.start(command, env=env, folder=folder, output=subprocess.DEVNULL)
+        async with asyncio.timeout(CLEARING_SECONDS):
+            await process.wait()
 
 
 def _await_orphans(group: int, seconds: float) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.errors import SeatrialError
 from seatrial.local.locks import hold, is_held
+from seatrial.local.servers.docker_client import remove_containers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +51,7 @@ def scratch() -> Iterator[Path]:
                 f"no folder for the data of the run can be made{where}: {error.strerror or error}. "
                 "Make room there, or set TMPDIR to a folder that can be written"
             ) from None
+        stack.callback(remove_containers, folder)
         yield folder
 
 
@@ -80,6 +82,7 @@ def remove_stale() -> list[Path]:
             if folder.stat().st_uid != os.getuid() or not is_stale(folder):
                 continue
             _kill_those_of(folder)
+            remove_containers(folder)
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(folder)
     return removed

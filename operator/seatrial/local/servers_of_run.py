@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from seatrial.local.containers import data_of, variables_of
-from seatrial.local.processes import Process
+from seatrial.local.processes import Process, clear_up
 from seatrial.local.scratch import when_full
 from seatrial.local.servers import EXTRA_PORTS, Wanted, find_server
 from seatrial.naming import CONNECTION_SECRET, NAME_LABEL
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 
-CLEANUP_SECONDS = 10.0
 PREPARATION_SECONDS = 1.0
 """For what prepares a server to end when it is asked to: PostgreSQL's programs remove their shared memory."""
 
@@ -73,6 +70,8 @@ class Servers:
         launch = await asyncio.to_thread(find_server, wanted, self._search)
         self._tell(service, launch.provider)
         await self._prepare(launch, output)
+        if launch.docker is not None:
+            launch.docker.note(launch.folder)
         for port in (*self._addresses.ports_of(service).values(), *extra.values()):
             self._addresses.release(port)
         self._launches.append(launch)
@@ -115,9 +114,4 @@ class Servers:
         launches, self._launches = self._launches, []
         for launch in launches:
             for command in launch.cleanup:
-                with suppress(OSError, TimeoutError):
-                    process = await Process.start(
-                        command, env=launch.env, folder=launch.folder, output=subprocess.DEVNULL
-                    )
-                    async with asyncio.timeout(CLEANUP_SECONDS):
-                        await process.wait()
+                await clear_up(command, launch.env, launch.folder)

@@ -1,20 +1,15 @@
-"""One file, one verdict: the same manifests on the cluster and on this machine, and their status documents compared."""
+"""One file, one verdict: what can become of a run becomes of it on the cluster and on this machine alike."""
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from tests.influxd import take_influxd
+from tests.plugins import LEAN_ENV
 
-from .kubectl import ROOT, kubectl
+from .engines import same_on_both
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,27 +17,6 @@ if TYPE_CHECKING:
     from .kubectl import Object, Tenant
 
 pytestmark = pytest.mark.e2e
-
-SECONDS = 180
-OTHERWISE = {"namespace", "duration", "durationSeconds", "readyAfterSeconds", "lastTransitionTime"}
-"""Members that no two runs have in common, or that are those of the engine."""
-_ADDRESS = re.compile(r"\b[a-z0-9.-]+:\d{4,5}\b")
-_POD = re.compile(r"\bsuite-[a-z]+-\d+(-[a-z0-9]{5})?\b")
-_NUMBER = re.compile(r"\b\d+(\.\d+)? s\b")
-_STAMP = re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? UTC( \[\d+\])?")
-"""Times in PostgreSQL's log, and the process that says it."""
-_STARTING = re.compile(r"<stamp> (LOG|FATAL): [^|]*\| ")
-"""What it says while it starts: whether somebody asks it too soon is chance."""
-_FOLDER = re.compile(r"/\S*/seatrial-run-\w+/\d+/<pod>")
-"""What is the root folder of a pod on this machine."""
-WORDS = (
-    (_STAMP, "<stamp>"),
-    (_STARTING, ""),
-    (_ADDRESS, "<address>"),
-    (_POD, "<pod>"),
-    (_NUMBER, "<time>"),
-    (_FOLDER, ""),
-)
 
 MIXED = """
 import os, pytest
@@ -97,7 +71,7 @@ SHARED = "import pytest\n@pytest.mark.parametrize('n', range(7))\ndef test_it(n)
 
 
 def suite(name: str = "it", **more: Any) -> Object:
-    return {"name": name, "testsFrom": {"configMapRef": {"name": "tests"}}, **more}
+    return {"name": name, "testsFrom": {"configMapRef": {"name": "tests"}}, "env": LEAN_ENV, **more}
 
 
 CASES: dict[str, tuple[str, Object]] = {
@@ -127,15 +101,6 @@ CASES: dict[str, tuple[str, Object]] = {
         {"services": {"postgres": {"initSQL": {"configMapRef": {"name": "no-schema"}}}}},
     ),
 }
-EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
-
-
-@pytest.fixture(scope="session")
-def influxd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for PATH with the one server that no package brings."""
-    folder = tmp_path_factory.mktemp("bin")
-    take_influxd(folder)
-    return folder
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -150,53 +115,8 @@ def test_both_engines_say_the_same(name: str, tenant: Tenant, tmp_path: Path) ->
     run = {"apiVersion": "seatrial.dev/v1alpha1", "kind": "TestRun", "metadata": {"name": name}, "spec": spec}
     file = tmp_path / "run.yaml"
     file.write_text(yaml.safe_dump_all([*maps, run]))
-    _compare(file, name, tenant, {"XDG_STATE_HOME": str(tmp_path)})
-
-
-@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
-def test_they_say_the_same_of_every_example(file: Path, tenant: Tenant, influxd: Path, tmp_path: Path) -> None:
-    path = f"{influxd}{os.pathsep}{os.environ['PATH']}"
-    _compare(file, file.stem, tenant, {"XDG_STATE_HOME": str(tmp_path), "PATH": path})
-
-
-def _compare(file: Path, name: str, tenant: Tenant, env: dict[str, str]) -> None:
-    kubectl("apply", "-n", tenant.namespace, "-f", str(file))
-    here, code = _run_locally(file, env)
-    there = tenant.finished(name, SECONDS)["status"]
-    expected = {"Passed": 0, "Failed": 1}.get(there["phase"], 2)
-    assert (here["phase"], here["reason"], code) == (there["phase"], there["reason"], expected), here["message"]
-    one, other = _plain(here, "status"), _plain(there, "status")
-    differences = {key: [one.get(key), other.get(key)] for key in one | other if one.get(key) != other.get(key)}
-    assert not differences, f"this machine, the cluster:\n{yaml.safe_dump(differences, width=200)}"
+    same_on_both(file, name, tenant, {"XDG_STATE_HOME": str(tmp_path)})
 
 
 def _config_map(name: str, data: dict[str, str]) -> Object:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
-
-
-def _run_locally(file: Path, env: dict[str, str]) -> tuple[Object, int]:
-    """Status and exit code."""
-    command = [sys.executable, "-m", "seatrial.cli", "run", file.name, "-o", "json"]
-    done = subprocess.run(
-        command, cwd=file.parent, env=os.environ | env, capture_output=True, text=True, timeout=SECONDS, check=False
-    )
-    assert done.stdout, done.stderr
-    return dict(json.loads(done.stdout)["status"]), done.returncode
-
-
-def _plain(value: Any, key: str = "") -> Any:
-    """A status without what differs from run to run: times, addresses, drawn names; and without images of services."""
-    if isinstance(value, dict):
-        if key == "timings":
-            return sorted(value)
-        found = {name: _plain(item, name) for name, item in sorted(value.items()) if name not in OTHERWISE}
-        if key == "status":  # the verdict is compared, and not how far the clean-up has come
-            found["conditions"] = [item for item in found["conditions"] if item["type"] != "EnvironmentCleaned"]
-        return found
-    if isinstance(value, list):
-        plain = [_plain(item) for item in value]
-        return [item | {"image": ""} for item in plain] if key == "services" else plain
-    if isinstance(value, str):
-        for pattern, name in WORDS:
-            value = pattern.sub(name, value)
-    return value

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tests.plugins import LEAN_ENV
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -73,7 +75,7 @@ class Machine:
             "metadata": {"name": "tests"},
             "data": {"test_it.py": tests},
         }
-        suites = [{"name": "it", "testsFrom": {"configMapRef": {"name": "tests"}}}]
+        suites = [{"name": "it", "testsFrom": {"configMapRef": {"name": "tests"}}, "env": LEAN_ENV}]
         run = {
             "apiVersion": "seatrial.dev/v1alpha1",
             "kind": "TestRun",

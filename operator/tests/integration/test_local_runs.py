@@ -97,6 +97,14 @@ class TestInterrupted:
         told = machine.run("status", "it")
         assert "it was ended before its verdict" in told.stderr
 
+    def test_nobody_reads_any_more(self, hanging: subprocess.Popen[str]) -> None:
+        for pipe in (hanging.stdout, hanging.stderr):
+            assert pipe is not None
+            pipe.close()
+        hanging.stdout = hanging.stderr = None
+        hanging.terminate()
+        assert hanging.wait(DEADLINE_SECONDS) != 0
+
     def test_before_anything_was_started(self, machine: Machine) -> None:
         """Whenever it comes: nobody sees a stack trace, and nothing is left."""
         os.mkfifo(machine.folder / "run.yaml")

@@ -22,6 +22,7 @@ import seatrial
 from seatrial.agent.inpod import supervisor
 from seatrial.lines import decode
 from seatrial.records import Attempt, Collected, End, Finish, Record
+from tests.plugins import LEAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -172,6 +173,7 @@ class SuitePod:
         """Start both containers; variables are given without their prefix ``SEATRIAL_`` unless they have lower case."""
         environment = {
             "PATH": os.environ["PATH"],
+            **LEAN,
             "SEATRIAL_RECORDS": str(self.records),
             "SEATRIAL_PYTEST_ARGS": json.dumps(args),
             **{f"SEATRIAL_{name.upper()}" if name.islower() else name: str(value) for name, value in variables.items()},

@@ -53,7 +53,7 @@ class TestMapping:
         ("content", "said"),
         [
             ("[images", "is not TOML"),
-            ('[images."app"]\n', "images.app.dir: Field required"),
+            ('[images."app"]\n', "images.app: without dir Docker runs the image itself"),
             ('[images."app"]\ndir = "missing"\n', "app: .*missing does not exist"),
             ('[image."app"]\ndir = "."\n', "image: Extra inputs are not permitted"),
         ],

@@ -300,7 +300,7 @@ def test_a_container_listens_on_this_machine_only_and_is_removed(machine: Search
         assert published
         assert all(address.startswith("127.0.0.1:40000:") for address in published)
         assert f"--name=seatrial-{service}-40000" in launch.command
-        assert launch.cleanup[0][1:] == ("rm", "--force", f"seatrial-{service}-40000")
+        assert launch.cleanup[0][1:] == ("rm", "--force", "--volumes", f"seatrial-{service}-40000")
 
 
 def test_redpanda_is_run_as_the_pod_but_for_its_addresses(machine: Search, tmp_path: Path) -> None:

@@ -116,15 +116,13 @@ def _ask(command: list[str]) -> str | None:
 
 
 def check_docker() -> Check:
-    """Docker: another way to the servers, and to images."""
-    name = "Docker"
+    """Docker: another way to the servers, and what runs images for which no folder stands."""
+    name, without = "Docker", "Redpanda cannot be run locally, and an image only where a folder stands for it"
     if shutil.which("docker") is None:
-        return Check(_AREA, name, State.WARN, "docker is not on PATH: Redpanda cannot be run locally")
+        return Check(_AREA, name, State.WARN, f"docker is not on PATH: {without}")
     version = _ask(["docker", "version", "--format", "{{.Server.Version}}"])
     if version is None:
-        return Check(
-            _AREA, name, State.WARN, "its daemon does not answer: Redpanda cannot be run locally", "docker version"
-        )
+        return Check(_AREA, name, State.WARN, f"its daemon does not answer: {without}", "docker version")
     return Check(_AREA, name, State.OK, f"daemon {version}")
 
 

@@ -9,10 +9,10 @@ import signal
 from typing import TYPE_CHECKING
 
 from seatrial.local.servers import influxdb as influxd
+from seatrial.local.servers.docker_client import LABEL, find_docker, root_of
 from seatrial.local.servers.kafka_settings import settings
 from seatrial.local.servers.model import Launch, Unfit, Wanted
 from seatrial.local.servers.postgres_settings import settings as postgres_settings
-from seatrial.local.servers.search import ask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -117,27 +117,28 @@ def _run(
     options: Sequence[str] = (),
 ) -> Launch | Unfit:
     """`ports` by the port on this machine; `variables` reach the container through the client's environment."""
-    program = search.program("docker")
-    if program is None:
-        return Unfit("Docker", "docker is not on PATH")
-    answer = ask([str(program), "version", "--format", "{{.Server.Version}}"], search.environment)
-    if not answer.ok:
-        return Unfit("Docker", f"no daemon answers: {answer.line}")
+    docker = find_docker(search)
+    if isinstance(docker, str):
+        return Unfit("Docker", docker)
+    program = docker.program
     image = _image(wanted)
+    there = search.ask(program, "image", "inspect", "--format", "{{.Id}}", image).ok
+    if search.offline and not there:
+        return Unfit("Docker", f"the image {image} is not there, and nothing may be fetched")
     name = f"seatrial-{wanted.service}-{wanted.address.port}"
     published = [
         word for port, inside in ports.items() for word in ("--publish", f"{wanted.address.host}:{port}:{inside}")
     ]
     passed = [word for variable in variables for word in ("--env", variable)]
-    pull = ["--pull=never"] if search.offline else ["--pull=missing", "--quiet"]
     return Launch(
         command=(
-            str(program),
+            program,
             "run",
             "--rm",
             "--init",
             f"--name={name}",
-            *pull,
+            f"--label={LABEL}={root_of(wanted.folder).name}",
+            "--pull=never",
             *published,
             *passed,
             *options,
@@ -146,9 +147,12 @@ def _run(
         ),
         env={**search.environment, **{variable: wanted.variables[variable] for variable in variables}},
         folder=wanted.folder,
-        provider=f"{image} in Docker {answer.line}",
+        provider=f"{image} in Docker {docker.version}",
+        # Not by `run --quiet`, which clients before 23 do not know.
+        prepare=() if there else ((program, "pull", "--quiet", image),),
         stop=signal.SIGTERM,
-        cleanup=((str(program), "rm", "--force", name),),
+        cleanup=((program, "rm", "--force", "--volumes", name),),
+        docker=docker,
     )
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from seatrial.local.servers.docker_client import Docker
     from seatrial.plan import Address
 
 
@@ -74,6 +75,8 @@ class Launch:
     group: int | None = None
     stop: int = signal.SIGKILL
     """What ends the command at once and leaves nothing behind. PostgreSQL's shared memory outlives SIGKILL."""
+    docker: Docker | None = None
+    """What the command is a client of: it is to be noted in the folder before the command is run."""
     cleanup: tuple[tuple[str, ...], ...] = ()
     """Run when the command has ended or was killed; they may fail, for what they remove may be gone."""
 

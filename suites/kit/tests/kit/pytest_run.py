@@ -56,6 +56,7 @@ class Suite:
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(PLUGIN),
+            "PYTEST_ADDOPTS": "-p no:hypothesispytest -p no:valkey",  # slow to import, and no image has them
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONWARNINGS": "ignore",
             "SEATRIAL_RECORDS": str(records),

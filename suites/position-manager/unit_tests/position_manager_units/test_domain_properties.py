@@ -14,7 +14,8 @@ from position_manager.domain import Outcome, Transition, apply_funding, apply_ma
 from position_manager.limits import Limits
 from position_manager.messages import Event, FundingContext, MarketData, VenueLeg
 from position_manager.state import Leg, Prices, SymbolState, opened
-from unit_tests.strategies import SYMBOL, contexts, legs, markets, prices, quantities, sequences
+
+from .strategies import SYMBOL, contexts, legs, markets, prices, quantities, sequences
 
 LIMITS = Limits()
 NOW_MS = 1_760_000_000_000

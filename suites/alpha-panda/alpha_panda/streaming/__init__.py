@@ -1,0 +1,1 @@
+"""Kafka (or Redpanda) as the services use it: producer, consumer, stream processor, dead letters."""

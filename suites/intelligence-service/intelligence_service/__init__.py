@@ -1,0 +1,1 @@
+"""Answers questions about generated code over Kafka: is it valid, how complex, which patterns, which mixins."""

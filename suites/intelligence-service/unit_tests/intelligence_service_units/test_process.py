@@ -1,0 +1,136 @@
+"""The process where Kafka cannot be reached, and its supervisor. With Kafka it is tested by the suite."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SECONDS = 30
+T = TypeVar("T")
+COMMAND = [sys.executable, "-m", "intelligence_service"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start the service with these variables only."""
+    started: list[subprocess.Popen[str]] = []
+
+    def make(**variables: object) -> subprocess.Popen[str]:
+        env = {"PATH": os.environ["PATH"], **{name: str(value) for name, value in variables.items()}}
+        process = subprocess.Popen(COMMAND, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        started.append(process)
+        return process
+
+    yield make
+    for process in started:
+        process.kill()
+        process.communicate(timeout=SECONDS)
+
+
+def worker_of(process: subprocess.Popen[str]) -> int:
+    return int(eventually(lambda: Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())[0])
+
+
+def eventually(probe: Callable[[], T]) -> T:
+    deadline = time.monotonic() + SECONDS
+    while not (found := probe()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)  # between two looks
+    return found
+
+
+def alive(process: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("variables", "status", "said"),
+    [
+        ({}, 2, "KAFKA_BOOTSTRAP_SERVERS: Field required"),
+        ({"KAFKA_BOOTSTRAP_SERVERS": "x:1", "HTTP_PORT": "x"}, 2, "HTTP_PORT: Input should be a valid integer"),
+        (
+            {"KAFKA_BOOTSTRAP_SERVERS": "x:1", "INTELLIGENCE_BUG": "many"},
+            2,
+            "INTELLIGENCE_BUG: Input should be 'wrong-",
+        ),
+        (
+            {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "HTTP_PORT": 0, "CONNECT_DEADLINE_SECONDS": "0.2"},
+            1,
+            "not connected after 0.2 s to Kafka at 127.0.0.1:1",
+        ),
+    ],
+)
+def test_what_cannot_work_ends_with_a_reason(
+    start: Callable[..., subprocess.Popen[str]], variables: dict[str, object], status: int, said: str
+) -> None:
+    process = start(**variables)
+    output, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == status
+    assert said in output
+    assert "Traceback" not in output
+
+
+def test_a_port_that_is_taken(start: Callable[..., subprocess.Popen[str]]) -> None:
+    with socket.create_server(("", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = start(KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1", HTTP_PORT=port)
+        output, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 1
+    assert f"cannot listen on HTTP_PORT {port}" in output
+
+
+def test_without_kafka_it_is_not_ready_and_stops_at_once(start: Callable[..., subprocess.Popen[str]]) -> None:
+    port = free_port()
+    process = start(KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1", HTTP_PORT=port)
+
+    def answer() -> httpx.Response | None:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False)
+        except httpx.HTTPError:
+            return None
+
+    response = eventually(answer)
+    assert (response.status_code, response.json()["kafka"]) == (503, "connecting")
+    assert httpx.post(f"http://127.0.0.1:{port}/admin/kill", json={"at": "now"}, trust_env=False).status_code == 404
+    assert "intelligence_sessions_total 0.0" in httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+    worker = worker_of(process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=SECONDS)
+    assert process.returncode == 0
+    assert not alive(worker)
+
+
+def test_a_worker_that_is_killed_is_followed_by_another(start: Callable[..., subprocess.Popen[str]]) -> None:
+    process = start(KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1", HTTP_PORT=free_port())
+    first = worker_of(process)
+    os.kill(first, signal.SIGKILL)
+    second = eventually(lambda: (worker := worker_of(process)) != first and worker)
+    assert alive(int(second))
+
+
+def test_a_worker_does_not_outlive_its_supervisor(start: Callable[..., subprocess.Popen[str]]) -> None:
+    process = start(KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1", HTTP_PORT=free_port(), CONNECT_DEADLINE_SECONDS=3600)
+    worker = worker_of(process)
+    process.kill()
+    eventually(lambda: not alive(worker))

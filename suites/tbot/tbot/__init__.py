@@ -1,0 +1,1 @@
+"""Takes orders exactly once: PostgreSQL decides, Redis answers repetitions quickly, InfluxDB gets the metrics."""
