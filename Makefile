@@ -19,7 +19,6 @@ TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/kit/seatrial_kit
 	$(foreach suite,$(BUNDLED),suites/$(suite)/$(subst -,_,$(suite))) suites/kraken/kraken_sandbox hack images bench
 PYTEST := $(BIN)/pytest -q
 TEST_LOG := .cluster/tests.log
-WITHOUT_CLUSTER := not apiserver and not e2e and not faults and not docker and not external
 OR_NODE := $(if $(filter kind,$(CLUSTER)),, or node)
 KUBECTL = $$($(PYTHON) -m hack.cluster path kubectl)
 HELM = $$($(PYTHON) -m hack.cluster path helm)
@@ -32,22 +31,12 @@ demo: $(VENV)/.installed ## Run an example on this machine, with real servers an
 
 .PHONY: test
 test: lint type contract crd-check chart-check items-check programs external-programs install ## Run every test, from lint to end to end on a real cluster
-	@# Side by side, for the tests on the cluster wait more than they work.
-	@rm -f $(TEST_LOG) $(TEST_LOG).*
-	@$(MAKE) --no-print-directory --jobs=2 test-without-cluster test-on-cluster
-	@grep -hE '^[0-9]+ passed' $(TEST_LOG) $(TEST_LOG).*
-
-.PHONY: test-without-cluster
-test-without-cluster:
-	@nice $(PYTEST) -n 2 -m "$(WITHOUT_CLUSTER) and not node" >$(TEST_LOG).1 2>&1 || { cat $(TEST_LOG).1; exit 1; }
-	@nice $(PYTEST) -m "docker or (external and not e2e)" >$(TEST_LOG).2 2>&1 || { cat $(TEST_LOG).2; exit 1; }
-
-.PHONY: test-on-cluster
-test-on-cluster:
-	@# First what may run side by side; then what restarts the operator; then what brings operators and nodes of its own.
-	@$(PYTEST) -n 3 -m "(apiserver or e2e) and not disruptive and not node" | tee -a $(TEST_LOG)
-	@$(PYTEST) -m "disruptive$(OR_NODE)" | tee -a $(TEST_LOG)
+	@# First what may run side by side; then what needs the machine to itself; then what brings operators and nodes of its own.
+	@rm -f $(TEST_LOG)
+	@$(PYTEST) -n 3 -m "not disruptive and not faults and not node and not docker" | tee -a $(TEST_LOG)
+	@$(PYTEST) -m "disruptive or docker$(OR_NODE)" | tee -a $(TEST_LOG)
 	@$(PYTEST) -m faults | tee -a $(TEST_LOG)
+	@grep -E '^[0-9]+ passed' $(TEST_LOG)
 
 ##@ Checks without a cluster
 
@@ -74,7 +63,7 @@ contract: $(VENV)/.installed ## Who may import whom
 
 .PHONY: unit
 unit: $(VENV)/.installed programs ## Tests that need no cluster
-	@$(PYTEST) -n 2 -m "$(WITHOUT_CLUSTER)"
+	@$(PYTEST) -n 2 -m "not apiserver and not e2e and not faults and not docker and not external"
 
 .PHONY: gitops
 gitops: external-programs ## What Argo CD, Flux and Helm make of TestRuns, by their own libraries

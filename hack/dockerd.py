@@ -20,13 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hack import docker_archive
+from hack import apt, docker_archive
+from hack.cluster.layout import cache_directory
 from images.settings import from_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seatrial" / "docker"
+CACHE = cache_directory() / "docker"
 DEBIAN = ("docker.io", "tini")
 PROGRAMS = ("dockerd", "docker", "containerd", "runc")
 START_SECONDS = 60.0
@@ -104,10 +105,10 @@ def _unpack() -> None:
         return
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-        for command in (["apt-get", "update", "-q"], ["apt-get", "download", "-q", *DEBIAN]):
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise DockerError(f"`{' '.join(command)}`: {(done.stdout + done.stderr).strip()}")
+        try:
+            apt.download(DEBIAN, Path(folder))
+        except apt.AptError as error:
+            raise DockerError(str(error)) from None
         for package in Path(folder).glob("*.deb"):
             subprocess.run(["dpkg-deb", "--extract", package, CACHE], check=True)
 

@@ -54,13 +54,23 @@ class Inquiry:
         main = pod.main
         if main is None or not (main.running or main.terminated or main.restarts):
             return
+        tails = [
+            tail
+            for previous in (False, True)
+            if (tail := await self._read_log(plan, pod.name, main.name, previous=previous)) is not None
+        ]
+        if tails:
+            # A crashed container is started anew at once, and its log is then the previous one. Asked in this order:
+            # whoever has no previous log now had none before either, so that the first answer was the right one.
+            self.tails[pod.name] = tails[-1]
+
+    async def _read_log(self, plan: Plan, pod: str, container: str, *, previous: bool) -> str | None:
         try:
-            tail = await self._cluster.tail_log(
-                plan.namespace_name, pod.name, main.name, TAIL_LINES, previous=main.restarts > 0
-            )
-            self.tails[pod.name] = redact(tail)
+            tail = await self._cluster.tail_log(plan.namespace_name, pod, container, TAIL_LINES, previous=previous)
         except ClusterError as error:
-            logger.debug("%s: no log of pod %s: %s", self._run, pod.name, error)
+            logger.debug("%s: no log of pod %s (previous: %s): %s", self._run, pod, previous, error)
+            return None
+        return redact(tail)
 
 
 def _is_error(decision: Decision) -> bool:

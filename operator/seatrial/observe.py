@@ -50,7 +50,7 @@ class ContainerView:
 
     @property
     def terminated(self) -> bool:
-        return self.exit_code is not None
+        return self.exit_code is not None and not self.running
 
 
 @dataclass(frozen=True)
@@ -182,8 +182,8 @@ def _view_container(status: Object) -> ContainerView:
     state = status.get("state") or {}
     waiting = state.get("waiting") or {}
     terminated = state.get("terminated")
-    if terminated is None and status.get("restartCount", 0) > 0 and not state.get("running"):
-        # Between two attempts of a crash loop only the last state tells how it ended.
+    if terminated is None and status.get("restartCount", 0) > 0:
+        # Between two attempts of a crash loop, and during the next, only the last state tells how it ended.
         terminated = (status.get("lastState") or {}).get("terminated")
     terminated = terminated or {}
     return ContainerView(

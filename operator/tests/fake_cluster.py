@@ -107,6 +107,9 @@ class FakeCluster:
         """Namespace, reason, and whether it is a warning."""
         self.logs: dict[tuple[str, str, str], Log] = {}
         self.tails: dict[str, str] = {}
+        """Pod -> the log of its container."""
+        self.previous_tails: dict[str, str] = {}
+        """Pod -> the log of the container before, if it was started anew."""
         self.refusals: dict[str, str] = {}
         self.stuck: set[str] = set()
         """Namespaces that stay though they are being deleted."""
@@ -286,11 +289,12 @@ class FakeCluster:
             yield line
 
     async def tail_log(self, namespace: str, pod: str, container: str, lines: int, *, previous: bool = False) -> str:
-        del namespace, container, lines, previous
+        del namespace, container, lines
         await asyncio.sleep(0)
-        if pod not in self.tails:
+        tails = self.previous_tails if previous else self.tails
+        if pod not in tails:
             raise NotFoundError(f"log of {pod} not found")
-        return self.tails[pod]
+        return tails[pod]
 
     # --- Inside ------------------------------------------------------------------------------------------------
 

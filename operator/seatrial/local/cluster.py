@@ -141,8 +141,7 @@ class LocalCluster:
         return output
 
     async def tail_log(self, namespace: str, pod: str, container: str, lines: int, *, previous: bool = False) -> str:
-        del previous
-        output = self._node.output(pod, container)
+        output = None if previous else self._node.output(pod, container)
         if output is None:
             raise NotFoundError(f"container {container} of {namespace}/{pod} has no log", reason="NotFound")
         return output.tail(lines)

@@ -187,11 +187,9 @@ def _containers(pod: Object) -> list[Object]:
 class ContainerProcess(Process):
     """A Docker client in the foreground. When it had to be killed, the container has to be removed."""
 
-    remove: tuple[str, ...] = ()
-    env: Mapping[str, str]
-    folder: Path
+    command: Command
 
     async def stop(self, grace_seconds: float, number: int = 15) -> None:
         await super().stop(grace_seconds, number)
         if self.was_killed:
-            await clear_up(self.remove, self.env, self.folder)
+            await clear_up(self.command.remove, self.command.env, self.command.folder)

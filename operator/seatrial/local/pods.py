@@ -223,5 +223,5 @@ async def _start_as(command: Command, output: int) -> Process:
     process = await ContainerProcess.start(
         command.arguments, env=command.env, folder=command.folder, output=output, last_signal=signal.SIGTERM
     )
-    process.remove, process.env, process.folder = command.remove, command.env, command.folder
+    process.command = command
     return process

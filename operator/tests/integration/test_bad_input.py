@@ -172,7 +172,7 @@ class TestApplications:
     def test_a_mapping_that_is_wrong(self, machine: Machine) -> None:
         (machine.folder / "seatrial.toml").write_text('[images."app:1"]\nfolder = "app"\n')
         done = machine.run("run", machine.write())
-        ended(machine, done, 3, "seatrial.toml: images.app:1.dir: Field required")
+        ended(machine, done, 3, "seatrial.toml: images.app:1.folder: Extra inputs are not permitted")
 
     @staticmethod
     def map(machine: Machine, source: str) -> None:

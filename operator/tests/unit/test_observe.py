@@ -101,6 +101,7 @@ def test_a_container_that_runs_again_has_not_ended() -> None:
     container = view_pod(pod_object("application", "app", status)).main
     assert container is not None
     assert (container.restarts, container.terminated, container.running) == (1, False, True)
+    assert (container.exit_code, container.end_reason) == (3, "Error")
 
 
 def test_why_a_pod_cannot_be_scheduled() -> None:

@@ -352,6 +352,17 @@ class TestError:
         assert status["reason"] == "PodRefused"
         assert status["message"] == "no pod could be created for application app: exceeded quota: run"
 
+    async def test_an_application_that_was_started_anew_before_its_log_was_read(self, sim: Simulation) -> None:
+        sim.node.idle = True
+        sim.start(sim.add(SPEC))
+        await sim.cluster.until(lambda: bool(sim.cluster.of_kind("Pod")))
+        sim.cluster.tails["app"] = ""
+        sim.cluster.previous_tails["app"] = "no exchange key"
+        sim.cluster.objects["Pod", NAMESPACE, "app"] = pod_object("application", "app", ended("app", 1, "Error"))
+        sim.cluster.touch()
+        status = await sim.until("Error")
+        assert status["message"] == ("application app stopped (Error, exit code 1); its log ends with: no exchange key")
+
     async def test_pods_that_never_started_have_no_last_words(self, sim: Simulation) -> None:
         sim.node.idle = True
         sim.start(sim.add(SPEC))

@@ -8,8 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from seatrial.local.servers.search import ask
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -53,7 +51,7 @@ def find_docker(search: Search) -> Docker | str:
     program = search.program("docker")
     if program is None:
         return "docker is not on PATH"
-    answer = ask([str(program), "version", "--format", "{{.Server.Version}}"], search.environment)
+    answer = search.ask(program, "version", "--format", "{{.Server.Version}}")
     if not answer.ok:
         return f"no daemon answers: {answer.line}"
     return Docker(str(program), answer.line, search.environment)
