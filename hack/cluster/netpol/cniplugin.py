@@ -1,6 +1,7 @@
 """The chained CNI plugin that asks the enforcer and passes the previous plugin's result on; a program of its own.
 
-It is copied into the node's plugin folder and run by containerd once per pod, hence no imports of ours.
+It is copied into the node's plugin folder and run by containerd several times per pod, hence no imports of ours and few
+of others.
 """
 
 from __future__ import annotations
@@ -9,17 +10,13 @@ import json
 import os
 import socket
 import sys
-from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 TIMEOUT_SECONDS = 25
 TRY_AGAIN_LATER = 11  # an error code of the CNI specification
-
-
-def install(target: Path) -> None:
-    """Write this file to `target` as an executable of the Python that runs now, isolated: that starts faster."""
-    target.write_text(f"#!{sys.executable} -IS\n{Path(__file__).read_text()}")
-    target.chmod(0o755)
 
 
 def ask(command: str, settings: dict[str, Any], result: dict[str, Any]) -> str:
