@@ -26,7 +26,7 @@ from seatrial.errors import (
     NotFoundError,
     UnavailableError,
 )
-from seatrial.naming import run_labels
+from seatrial.naming import READ_SECRETS_ROLE, run_labels
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
@@ -202,7 +202,7 @@ def _grant(namespace: str, message: str) -> str:
     subject = f"{account[1]}:{account[2]}" if account else "seatrial-system:seatrial"
     return (
         "the operator may not read it; the namespace's owner can grant that with: kubectl create rolebinding "
-        f"seatrial-secrets -n {namespace} --clusterrole=seatrial-read-secrets --serviceaccount={subject}"
+        f"seatrial-secrets -n {namespace} --clusterrole={READ_SECRETS_ROLE} --serviceaccount={subject}"
     )
 
 

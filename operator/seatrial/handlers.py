@@ -113,6 +113,14 @@ class _ProgressInMemory(kopf.AnnotationsProgressStorage):
     def purge(self, *, key: Any, body: kopf.Body, **_: Any) -> None:
         self._records.pop((body.meta.uid or "", key), None)
 
+    def touch(self, *, body: kopf.Body, patch: kopf.Patch, value: str | None) -> None:
+        """Write an annotation for the sake of another event: where a deletion is tried again, and nowhere else.
+
+        kopf would also do so for a daemon that has not quite ended. It ends by itself; a finished run stays as it is.
+        """
+        if value is None or "deletionTimestamp" in body.meta:
+            super().touch(body=body, patch=patch, value=value)
+
 
 class _NoDiffBase(kopf.DiffBaseStorage):
     """Nothing is handled by difference, so no copy of the spec goes into an annotation."""

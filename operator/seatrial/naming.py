@@ -36,6 +36,8 @@ INPOD_CONFIG_MAP = "inpod"
 OPERATOR_ROLE = "seatrial-run"
 """The ClusterRole with what the operator does inside of a run's namespace, and only there."""
 OPERATOR_BINDING = "seatrial-operator"
+READ_SECRETS_ROLE = "seatrial-read-secrets"
+"""The ClusterRole that a namespace's owner binds to the operator, there, so that its runs may name Secrets."""
 STATUS_CONFIG_MAP = "seatrial-status"
 """In the operator's own namespace: what it has found out about the cluster."""
 GATE_PORT = 8377

@@ -19,6 +19,7 @@ from seatrial.handlers import (
     Operator,
     _Backoffs,
     _has_work,
+    _ProgressInMemory,
     delete,
     probe_runs,
     probe_watches,
@@ -45,6 +46,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def conditions(finished: str, cleaned: str) -> dict[str, Any]:
     return {"conditions": [{"type": "Finished", "status": finished}, {"type": "EnvironmentCleaned", "status": cleaned}]}
+
+
+@pytest.mark.parametrize(("meta", "touched"), [({}, False), ({"deletionTimestamp": "2026-01-01T00:00:00Z"}, True)])
+def test_only_what_is_being_deleted_is_touched(*, meta: Any, touched: bool) -> None:
+    """kopf asks for it whenever a daemon has not ended at once: it would change a run that is over."""
+    patch = kopf.Patch()
+    _ProgressInMemory().touch(body=kopf.Body({"metadata": meta}), patch=patch, value="now")
+    assert bool(patch) == touched
 
 
 @pytest.mark.parametrize(

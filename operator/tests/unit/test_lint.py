@@ -15,6 +15,7 @@ from seatrial.api.crd import crds
 from seatrial.cli.lint import lint
 from seatrial.cli.lint.spec import ALLOWED
 from seatrial.cli.manifest import ManifestError, Problem, load_manifests
+from seatrial.naming import READ_SECRETS_ROLE
 from tests.spec_cases import ACCEPTED, REFUSED, Accepted, Refused
 
 if TYPE_CHECKING:
@@ -328,6 +329,15 @@ def warning(text: str, folder: Path) -> str:
 )
 def test_warnings(text: str, expected: str, tmp_path: Path) -> None:
     assert expected in warning(text, tmp_path)
+
+
+def test_the_grant_of_secrets_is_a_part_of_a_run(tmp_path: Path) -> None:
+    text = (
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: grant}\n"
+        "roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: ROLE}\n"
+    )
+    assert not linted(tmp_path, text.replace("ROLE", READ_SECRETS_ROLE))
+    assert "a 'RoleBinding' is not checked" in warning(text.replace("ROLE", "admin"), tmp_path)
 
 
 def test_a_digest_needs_no_tag_and_parallel_suites_no_more_time(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.api import API_VERSION, GROUP
 from seatrial.cli.suggest import did_you_mean, nearest
+from seatrial.naming import READ_SECRETS_ROLE
 
 if TYPE_CHECKING:
     from seatrial.cli.manifest import Manifest, Problem
@@ -39,6 +40,8 @@ _NAME_WORDS = "lower-case letters, digits, dashes and dots, a letter or digit fi
 
 def check_object(manifest: Manifest) -> list[Problem]:
     """Problems of everything but a TestRun's spec."""
+    if _is_grant(manifest.body):
+        return []
     wrong = _check_kind(manifest)
     if wrong is not None:
         return [wrong]
@@ -75,6 +78,12 @@ def _check_kind(manifest: Manifest) -> Problem | None:
     return manifest.problem(
         ("kind",), f"a {_short(kind)} is not checked, and `seatrial run` leaves it out", severity="warning"
     )
+
+
+def _is_grant(body: dict[str, Any]) -> bool:
+    """Whether it lets the operator read the Secrets that a run names: a part of such a run, and not needed here."""
+    role = body.get("roleRef")
+    return body.get("kind") == "RoleBinding" and isinstance(role, dict) and role.get("name") == READ_SECRETS_ROLE
 
 
 def _short(value: Any) -> str:
