@@ -116,6 +116,10 @@ golden: $(VENV)/.installed ## Write the golden manifests anew; read the diff
 repeat: $(VENV)/.installed ## SUITE=NAME: twenty times in random order in one environment, then two copies side by side
 	@$(BIN)/python -m hack.repeat $(SUITE) $(REPEAT)
 
+.PHONY: examples
+examples: install ## Every example on the cluster and on this machine, compared
+	@SEATRIAL_EXAMPLES=all $(PYTEST) operator/tests/e2e/test_examples.py
+
 ##@ On a real cluster
 
 .PHONY: demo-cluster

@@ -23,6 +23,12 @@ SECONDS = 480
 """What the longest of the examples may take when everything else runs beside it."""
 
 
+def on_the_cluster(file: Path, name: str, tenant: Tenant) -> Object:
+    """Apply the file; the TestRun once it is over."""
+    kubectl("apply", "-n", tenant.namespace, "-f", str(file))
+    return tenant.finished(name, SECONDS)
+
+
 def same_on_both(file: Path, name: str, tenant: Tenant, env: dict[str, str]) -> Object:
     """Run the file here and on the cluster at once; fails where they differ. The TestRun as the cluster has it."""
     kubectl("apply", "-n", tenant.namespace, "-f", str(file))

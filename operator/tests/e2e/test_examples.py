@@ -1,4 +1,4 @@
-"""Each example does what its comment says, on the cluster and on this machine alike."""
+"""Each example does what its comment says, on the cluster and, but for long ones, on this machine alike."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 
 from tests.influxd import take_influxd
 
-from .engines import same_on_both
+from .engines import on_the_cluster, same_on_both
 from .kubectl import ROOT
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ EXAMPLES = {
 }
 
 
+LONG = frozenset() if os.environ.get("SEATRIAL_EXAMPLES") == "all" else frozenset({"alpha-panda", "kraken", "tbot"})
+"""Those that kill servers and services under load for a minute or more: here only with `make examples`."""
+
+
 def load(name: str) -> list[dict[str, Any]]:
     return [item for item in yaml.safe_load_all((ROOT / "examples" / f"{name}.yaml").read_text()) if item]
 
@@ -55,9 +59,12 @@ def influxd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_example(name: str, tenant: Tenant, influxd: Path, tmp_path: Path) -> None:
     phase, counts = EXAMPLES[name]
-    path = f"{influxd}{os.pathsep}{os.environ['PATH']}"
     file = ROOT / "examples" / f"{name}.yaml"
-    run = same_on_both(file, name, tenant, {"XDG_STATE_HOME": str(tmp_path), "PATH": path})
+    if name in LONG:
+        run = on_the_cluster(file, name, tenant)
+    else:
+        path = f"{influxd}{os.pathsep}{os.environ['PATH']}"
+        run = same_on_both(file, name, tenant, {"XDG_STATE_HOME": str(tmp_path), "PATH": path})
     status = run["status"]
     assert status["phase"] == phase, yaml.safe_dump(status)
     assert {key: status["summary"][key] for key in counts} == counts, yaml.safe_dump(status)
