@@ -30,10 +30,10 @@ demo: $(VENV)/.installed ## Run an example on this machine, with real servers an
 	@$(BIN)/seatrial run examples/position-manager.yaml
 
 .PHONY: test
-test: lint type contract crd-check chart-check items-check programs external-programs install ## Run every test, from lint to end to end on a real cluster
+test: lint type contract crd-check chart-check items-check programs external-programs install ## Run every test, from lint to end to end on a real cluster (`make sbom` and the long forms below are their own)
 	@# First what may run side by side; then what needs the machine to itself; then what brings operators and nodes of its own.
 	@rm -f $(TEST_LOG)
-	@$(PYTEST) -n 3 -m "not disruptive and not faults and not node and not docker" | tee -a $(TEST_LOG)
+	@$(PYTEST) -n 3 -m "not disruptive and not faults and not node and not docker and not sbom" | tee -a $(TEST_LOG)
 	@$(PYTEST) -m "disruptive or docker$(OR_NODE)" | tee -a $(TEST_LOG)
 	@$(PYTEST) -m faults | tee -a $(TEST_LOG)
 	@grep -E '^[0-9]+ passed' $(TEST_LOG)
@@ -63,7 +63,7 @@ contract: $(VENV)/.installed ## Who may import whom
 
 .PHONY: unit
 unit: $(VENV)/.installed programs ## Tests that need no cluster
-	@$(PYTEST) -n 2 -m "not apiserver and not e2e and not faults and not docker and not external"
+	@$(PYTEST) -n 2 -m "not apiserver and not e2e and not faults and not docker and not external and not sbom"
 
 .PHONY: gitops
 gitops: external-programs ## What Argo CD, Flux and Helm make of TestRuns, by their own libraries
@@ -91,8 +91,9 @@ chart-check: $(VENV)/.installed ## Fail when one of these is out of date; lint a
 	@$(HELM) lint --strict --quiet charts/seatrial --values hack/install/values-local.yaml
 
 .PHONY: sbom
-sbom: $(VENV)/.installed ## Write a bill of materials (CycloneDX) for each built image into dist/sbom
+sbom: $(VENV)/.installed ## Write a bill of materials (CycloneDX) for each built image into dist/sbom, and test them (builds Syft: minutes, the first time)
 	@$(BIN)/python -m hack.supply sbom
+	@$(PYTEST) -m sbom
 
 .PHONY: audit
 audit: $(VENV)/audit/bin/pip-audit ## Ask for known vulnerabilities of the locked packages; says so when nobody can be asked
@@ -193,10 +194,9 @@ programs: $(VENV)/.installed ## Install the programs that tests call (as root on
 	@$(BIN)/python -m hack.programs
 
 .PHONY: external-programs
-external-programs: $(VENV)/.installed ## Build the programs of others that tests ask: Helm, Argo CD's and Flux's libraries, Syft (minutes, the first time)
+external-programs: $(VENV)/.installed ## Build the programs of others that tests ask: Helm, Argo CD's and Flux's libraries (minutes, the first time)
 	@$(PYTHON) -m hack.cluster path helm >/dev/null
 	@$(PYTHON) -m hack.gitops >/dev/null
-	@$(PYTHON) -m hack.supply program >/dev/null
 
 $(VENV)/audit/bin/pip-audit: requirements/audit.lock | $(VENV)/.installed
 	@$(PYTHON) -m venv $(VENV)/audit

@@ -1,4 +1,4 @@
-"""`python -m hack.supply program | sbom [NAME...] | audit PIP-AUDIT`."""
+"""`python -m hack.supply sbom [NAME...] | audit PIP-AUDIT`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import sys
 from pathlib import Path
 
 from hack.supply.audit import audit_all
-from hack.supply.sbom import ROOT, SbomError, program, write
+from hack.supply.sbom import ROOT, SbomError, write
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0, or 1 with what is wrong on stderr."""
     parser = argparse.ArgumentParser(prog="python -m hack.supply", description="The supply chain.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("program", help="build Syft, and print its path")
     sbom = commands.add_parser("sbom", help="write a CycloneDX file for each built image into dist/sbom")
     sbom.add_argument("names", metavar="NAME", nargs="*", help="default: all images")
     audit = commands.add_parser("audit", help="ask for known vulnerabilities of the locked packages")
@@ -22,9 +21,6 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.command == "audit":
         return audit_all(options.program)
-    if options.command == "program":
-        print(program())
-        return 0
     try:
         for path, count in write(options.names):
             print(f"{path.relative_to(ROOT)}: {count} packages")

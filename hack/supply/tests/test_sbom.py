@@ -18,8 +18,7 @@ from images.catalogue import IMAGES
 if TYPE_CHECKING:
     from images.build import Archive
 
-# Built images and Syft are needed, and the images are those of a cluster's installation.
-pytestmark = [pytest.mark.external, pytest.mark.e2e]
+pytestmark = pytest.mark.sbom
 
 NAMES = sorted(name for name, image in IMAGES.items() if image.archived)
 LOCKS = {"seatrial": "operator", "suite": "suite", "position-manager": "position-manager"}
