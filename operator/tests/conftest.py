@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 settings.register_profile("seatrial", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("seatrial")
 
-TOGETHER = ("operator/tests/security/",)
-"""Folders whose tests share runs, which take seconds to start: one process has all of them."""
+TOGETHER = ("operator/tests/security/", "operator/tests/e2e/test_examples.py")
+"""One process has all tests of these: they share runs that take seconds to start, or need much of the machine."""
 
 
 class OneByOne(LoadScopeScheduling):
-    """Each test goes to whichever process is free; those of a folder above go to one."""
+    """Each test goes to whichever process is free; those of a folder or file above go to one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid)
+        return next((place for place in TOGETHER if nodeid.startswith(place)), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
