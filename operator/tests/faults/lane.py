@@ -189,9 +189,15 @@ def _settings(namespace: str) -> Object:
     services = ("redis", "postgres", "kafka", "redpanda", "influxdb")
     return {
         "namespaces": [namespace],
+        "account": f"{namespace}:seatrial",
         "images": {"agent": "registry.test/seatrial:1", "suite": "registry.test/suite:1"},
         "catalogue": {name: {"default": "1", "versions": {"1": f"registry.test/{name}:1"}} for name in services},
         "maxActiveRuns": 4,
         "imagePullSeconds": 2,
-        "quota": {"requestsCpu": "100000", "requestsMemory": "64Gi", "limitsMemory": "64Gi"},
+        "quota": {
+            "requestsCpu": "100000",
+            "limitsCpu": "100000",
+            "requestsMemory": "64Gi",
+            "limitsMemory": "64Gi",
+        },
     }

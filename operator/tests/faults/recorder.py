@@ -27,6 +27,7 @@ OF_RUNS = {
     "LimitRange": "/api/v1/limitranges",
     "ResourceQuota": "/api/v1/resourcequotas",
     "NetworkPolicy": "/apis/networking.k8s.io/v1/networkpolicies",
+    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/rolebindings",
     "Deployment": "/apis/apps/v1/deployments",
     "Job": "/apis/batch/v1/jobs",
     "TestResultSlice": "/apis/seatrial.dev/v1alpha1/testresultslices",

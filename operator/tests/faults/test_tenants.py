@@ -165,7 +165,7 @@ SCENARIOS: dict[str, Scenario] = {
     "beside-wedged": beside(WEDGED, 3),
     "queue": queue,
     "hostile-objects": hostile_objects,
-    "forbidden-jobs": forbidden("jobs", "create", "Forbidden"),
+    "forbidden-bindings": forbidden("rolebindings", "create", "Forbidden"),
     "forbidden-namespaces": forbidden("namespaces", "create", "Forbidden"),
 }
 

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Self
 import yaml
 
 from hack.kubelet import Script, StandIn
-from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, RUN_NAMESPACE_ANNOTATION, RUN_UID_LABEL
+from seatrial.naming import (
+    COMPONENT_LABEL,
+    NAME_LABEL,
+    OPERATOR_ROLE,
+    RUN_NAMESPACE_ANNOTATION,
+    RUN_UID_LABEL,
+)
 
 from .api import TESTRUNS, Api, Object
 from .lane import Lane
@@ -60,6 +66,8 @@ class World:
         self.api = await self._stack.enter_async_context(await Api.connect(str(self._kubeconfig)))
         await self._retire_operator()
         await self._install_crds()
+        if await self.api.get(f"{ROLES}/{OPERATOR_ROLE}") is None:
+            await self.api.apply(ROLES, _role(OPERATOR_ROLE, _rules(OPERATOR_ROLE)))
         self.recorder = await self._stack.enter_async_context(Recorder(self.api))
         self.node = await self._stack.enter_async_context(StandIn(self._kubeconfig, script=self._script))
 
@@ -153,14 +161,14 @@ def _role(name: str, rules: list[Object]) -> Object:
     }
 
 
-def _rules() -> list[Object]:
-    """The rights that the chart gives to the operator."""
+def _rules(role: str = "seatrial") -> list[Object]:
+    """The rights that the chart gives to the operator: everywhere, or inside of its runs' namespaces."""
     command = [sys.executable, "-m", "hack.cluster", "path", "helm"]
     helm = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
     command = [helm, "template", "seatrial", str(CHART), "--show-only", "templates/rbac.yaml"]
     rendered = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = (item for item in yaml.safe_load_all(rendered) if item and item["kind"] == "ClusterRole")
-    return list(next(item for item in found if item["metadata"]["name"] == "seatrial")["rules"])
+    return list(next(item for item in found if item["metadata"]["name"] == role)["rules"])
 
 
 def _established(crd: Object | None) -> bool:
