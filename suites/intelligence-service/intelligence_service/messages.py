@@ -102,7 +102,7 @@ def _member(raw: bytes | None, name: str) -> str | None:
     """A text member of something that may be anything."""
     try:
         value = json.loads(raw or b"")
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter: nested too deeply
         return None
     found = value.get(name) if isinstance(value, dict) else None
     return found if isinstance(found, str) else None

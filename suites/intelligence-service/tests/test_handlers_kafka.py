@@ -137,12 +137,13 @@ class TestDeadLetters:
         [
             ('{{"correlation_id": "{}"', "Invalid JSON"),
             ('["{}"]', "Input should be an object"),
+            ('["{}", ' + "[" * 100_000, "recursion limit exceeded"),
             ('{{"payload": {{}}, "note": "{}"}}', "correlation_id: Field required"),
             ('{{"correlation_id": "{}", "payload": "code"}}', "payload: Input should be an object"),
             ('{{"correlation_id": "{}"}}', "payload: Field required"),
             ('{{"correlation_id": "{}", "payload": {{}}, "event_type": "codegen.request.mixin"}}', "event_type is"),
         ],
-        ids=["not-json", "no-object", "no-correlation", "no-payload-object", "no-payload", "wrong-topic"],
+        ids=["not-json", "no-object", "too-deep", "no-correlation", "no-payload-object", "no-payload", "wrong-topic"],
     )
     async def test_what_does_not_say_what_it_is(
         self, asking: Asking, async_kafka_producer: Any, value: str, error: str
@@ -152,7 +153,7 @@ class TestDeadLetters:
         sent = await async_kafka_producer.send_and_wait(request_topic("validate"), raw, key=correlation)
         letter = await asking.dead_letter(correlation)
         assert error in letter.error
-        assert letter.raw == raw
+        assert letter.raw == raw[:2000]
         assert (letter.source.topic, letter.source.offset) == (sent.topic, sent.offset)
         assert (await asking.ask("validate", {"code": "x = 1"})).status == "completed"
 

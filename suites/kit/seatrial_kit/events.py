@@ -60,7 +60,7 @@ def decode(raw: bytes | None) -> Any:
         return None
     try:
         return json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter: nested too deeply
         return Undecodable(raw)
 
 

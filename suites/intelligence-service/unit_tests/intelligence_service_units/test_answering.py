@@ -67,6 +67,8 @@ def test_without_a_key_the_correlation_is_the_key() -> None:
         (b'{"payload": {}}', "correlation_id: Field required"),
         (b'{"correlation_id": 5, "payload": {}}', "correlation_id: Input should be a valid string"),
         (b'{"correlation_id": "", "payload": {}}', "correlation_id: String should have at least 1 character"),
+        (b"[" * 100_000, "the request has 100000 bytes; expected at most 10000"),
+        (b"[" * LIMIT, "recursion limit exceeded"),
         (b"x" * (LIMIT + 1), "the request has 10001 bytes; expected at most 10000"),
     ],
 )

@@ -22,6 +22,7 @@ def test_values_are_written_as_json_unless_they_are_bytes_or_text(value: object,
 def test_values_that_are_not_json_are_kept() -> None:
     assert decode(b"{") == Undecodable(b"{")
     assert decode(b"\xff") == Undecodable(b"\xff")
+    assert decode(b"[" * 100_000) == Undecodable(b"[" * 100_000)
     assert decode(None) is None
     assert matches({"a": 1}, Event("t", 0, 0, 0, None, decode(b"{"))) is False
 
