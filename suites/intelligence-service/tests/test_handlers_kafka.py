@@ -123,6 +123,13 @@ class TestRejected:
         assert found.status == "rejected"
         assert found.error.startswith(error)
 
+    async def test_an_answer_that_kafka_would_refuse(self, asking: Asking) -> None:
+        """A quarter of a megabyte of code may break rules at every few characters."""
+        found = await asking.ask("validate", {"code": "def f(a=[]):0\n" * 15_000})
+        assert found.status == "rejected"
+        assert found.error.endswith("bytes; expected at most 900000")
+        assert (await asking.ask("validate", {"code": "x = 1"})).status == "completed"
+
 
 class TestDeadLetters:
     """What cannot be answered is kept, with the reason, and does not stop what comes after it."""
