@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 from redis.asyncio import Redis
 
+from seatrial_kit.missing import MissingServiceError
 from seatrial_kit.services import DependencyContainer, RealServiceFactory, RealTestConfig
 from seatrial_kit.services.base import ProductionReadyTestBase
 from seatrial_kit.services.postgres import DatabaseService, connect
@@ -199,6 +201,25 @@ async def test_the_factory(clean_database: CleanDatabase) -> None:
     finally:
         await factory.cleanup()
     assert not ledger.open
+
+
+async def test_a_factory_that_misses_a_service_leaves_nothing(clean_database: CleanDatabase) -> None:
+    """PostgreSQL is there, Redis is not."""
+    nowhere = dataclasses.replace(clean_database.config, redis_url="redis://127.0.0.1:1/1")
+    factory = RealServiceFactory(nowhere)
+    with pytest.raises(MissingServiceError, match=r"Redis at 127\.0\.0\.1:1"):
+        await factory.initialize_core_services(clean_database)
+    assert "DatabaseService" not in await factory.create_dependency_container()
+    connection = await connect(clean_database.config)
+    try:
+
+        async def closed() -> bool:
+            count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1"
+            return await connection.fetchval(count, clean_database.schema) == 0
+
+        await eventually_async(closed, "the connections of the factory to be closed")
+    finally:
+        await connection.close()
 
 
 class TestProductionReady(ProductionReadyTestBase):
