@@ -21,7 +21,7 @@ MOST: Final = 32
 """Suites of one run, as the API bounds them."""
 
 OWN: Final = ("name", "pytest", "timeout", "resources")
-"""What each suite may have for itself: of the first three the one of all is made, and the last one's limits are kept."""
+"""What each suite may have for itself: the one of all is made of the first three, and has the last one's limits."""
 
 Object = dict[str, Any]
 

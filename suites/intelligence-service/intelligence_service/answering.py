@@ -46,8 +46,7 @@ class Answering:
         try:
             result = HANDLERS[subject](request.payload)
             answer = response(subject, request, source, record.key, status="completed", result=result)
-            if answer.size > MAX_RECORD_BYTES:
-                raise PayloadError(f"the answer has {answer.size} bytes; expected at most {MAX_RECORD_BYTES}")
+            _check_size(answer)
         except PayloadError as error:
             result = {**EMPTY[subject], "error": str(error)}
             return "rejected", response(subject, request, source, record.key, status="rejected", result=result)
@@ -72,6 +71,12 @@ class Answering:
         if request.event_type not in (None, wanted):
             raise PayloadError(f"event_type is {request.event_type!r}; expected {wanted!r} on this topic")
         return request
+
+
+def _check_size(answer: Outgoing) -> None:
+    """Raises PayloadError."""
+    if answer.size > MAX_RECORD_BYTES:
+        raise PayloadError(f"the answer has {answer.size} bytes; expected at most {MAX_RECORD_BYTES}")
 
 
 def _said(error: ValidationError | PayloadError) -> str:

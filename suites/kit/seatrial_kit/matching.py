@@ -16,7 +16,7 @@ Pattern: TypeAlias = Mapping[str, Any] | Callable[["Event"], object]
 
 
 def matches(pattern: Pattern | None, event: Event) -> bool:
-    """Whether an event fits. Members are looked for in the value, then in the headers, and must be there: None is null."""
+    """Whether an event fits. Members are looked for in the value, then in the headers, None is null."""
     if pattern is None:
         return True
     if callable(pattern):

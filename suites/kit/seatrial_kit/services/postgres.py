@@ -46,7 +46,7 @@ class DatabaseService:
         self._pool: Any = None
 
     async def start(self) -> None:
-        """Connect. Raises what asyncpg or the system raise: the schema was made a moment ago, so the server is there."""
+        """Connect. Raises what asyncpg raises, or OSError: the server was there when the schema was made."""
         asyncpg = client("asyncpg", "postgres")
         self._pool = await asyncpg.create_pool(self._url, min_size=1, max_size=10, timeout=CONNECT_SECONDS)
 

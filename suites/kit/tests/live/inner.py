@@ -56,7 +56,9 @@ class Inner:
             too_late.cancel()
             process.kill()
             rest = self._ended(process)[1]
-        assert said[-1:] == ["ready"], "\n".join([*said, rest])
+        assert said[-1:] == ["ready"], "\n".join(
+            [f"pytest in {self.folder} ended or was killed after {self.seconds:g} s; it said:", *said, rest]
+        )
         return said
 
     def _ended(self, process: subprocess.Popen[str]) -> tuple[int, str]:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
-import sys
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from inner import Inner
 from redis.asyncio import Redis
 
 from seatrial_kit.missing import MissingServiceError
@@ -22,6 +18,8 @@ from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from inner import Inner
 
     from seatrial_kit.services.postgres import CleanDatabase
 
@@ -119,40 +117,6 @@ async def test_it(clean_database, real_database_service, real_cache_manager):
     status, output = inner.run("def test_it(clean_database): pass")
     assert status == 0, output
     assert schema not in await schemas(real_test_config)
-
-
-async def test_a_session_that_hangs_is_killed(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="session starts|^$"):
-        Inner(tmp_path, seconds=1).run_and_kill("import threading\ndef test_it(): threading.Event().wait()")
-
-
-async def test_a_session_does_not_outlive_the_one_that_started_it(tmp_path: Path) -> None:
-    said = tmp_path / "said"
-    hangs = f"""
-import os, pathlib, threading
-def test_it():
-    pathlib.Path({str(said)!r}).write_text(f"{{os.getpid()}} ")
-    threading.Event().wait()
-"""
-    script = f"import pathlib, inner; inner.Inner(pathlib.Path({str(tmp_path)!r})).run({hangs!r})"
-    outer = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parent)
-    try:
-        pid = await eventually_async(lambda: _text(said), "the inner session to run")
-    finally:
-        outer.kill()
-        outer.wait()
-
-    async def gone() -> bool:
-        try:
-            return "Z" in Path(f"/proc/{pid.strip()}/stat").read_text().rpartition(")")[2].split()[:1]
-        except OSError:
-            return True
-
-    await eventually_async(gone, f"process {pid} to be gone")
-
-
-async def _text(file: Path) -> str | None:
-    return file.read_text() or None if file.exists() else None
 
 
 async def test_a_schema_in_use_is_not_swept(inner: Inner, clean_database: CleanDatabase) -> None:
