@@ -20,6 +20,9 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 MOST: Final = 32
 """Suites of one run, as the API bounds them."""
 
+OWN: Final = ("name", "pytest", "timeout", "resources")
+"""What each suite may have for itself: the one of all is made of the first three, and has the last one's limits."""
+
 Object = dict[str, Any]
 
 
@@ -45,7 +48,12 @@ def main() -> None:
         ]
     except RepeatError as error:
         parser.error(str(error))
-    sys.exit(max(_execute(run) for run in runs) if runs else 0)
+    sys.exit(status([_execute(run) for run in runs]))
+
+
+def status(codes: list[int]) -> int:
+    """Of all runs together: 0 only if each was 0. One that was killed by a signal has a negative one."""
+    return 1 if any(codes) else 0
 
 
 def repeated(example: list[Object], *, times: int, at_once: int, seed: int, without: set[str]) -> list[Object]:
@@ -69,19 +77,32 @@ def repeated(example: list[Object], *, times: int, at_once: int, seed: int, with
 
 
 def _all_in_one(suites: list[Object], seed: int, number: int) -> Object:
-    """A suite with the tests of all of them, in an order that only the seed decides."""
+    """A suite with the tests of all of them, in an order that only the seed decides. Raises RepeatError."""
     together: Object = {}
     for suite in suites:
         together |= suite
     asked = [suite.get("pytest", {}) for suite in suites]
+    _same([_without(suite, *OWN) for suite in suites])
+    _same([_without(pytest, "paths", "args") for pytest in asked])
     arguments = dict.fromkeys(argument for pytest in asked for argument in pytest.get("args", []))
     order = ["--random-order-bucket=global", f"--random-order-seed={seed}"]
     paths = [path for pytest in asked for path in pytest["paths"]]
     return together | {
         "name": f"seed-{seed}-{number}",
-        "pytest": {"paths": paths, "args": [*arguments, *order]},
+        "pytest": asked[0] | {"paths": paths, "args": [*arguments, *order]},
         "timeout": "1h",
     }
+
+
+def _without(item: Object, *names: str) -> Object:
+    return {name: value for name, value in item.items() if name not in names}
+
+
+def _same(parts: list[Object]) -> None:
+    """Raises RepeatError if a member is not the same in all of them, or not in all."""
+    for name in dict.fromkeys(name for part in parts for name in part):
+        if any(part.get(name) != parts[0].get(name) for part in parts):
+            raise RepeatError(f"its suites differ in {name}: what runs together needs one; leave some out (--without)")
 
 
 def _read(name: str) -> list[Object]:

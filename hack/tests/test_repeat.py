@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from hack.repeat import ROOT, RepeatError, repeated
+from hack.repeat import ROOT, RepeatError, repeated, status
 from seatrial.api.spec import parse_spec
 
 BUNDLED = sorted(path.parent.name for path in (ROOT / "suites").glob("*/items.toml"))
@@ -50,6 +50,29 @@ def test_a_suite_can_be_left_out() -> None:
 def test_what_cannot_be_repeated_is_refused(times: int, without: set[str], said: str) -> None:
     with pytest.raises(RepeatError, match=said):
         repeated(example("kit"), times=times, at_once=1, seed=1, without=without)
+
+
+@pytest.mark.parametrize(
+    ("name", "suite"),
+    [
+        ("env", {"env": [{"name": "A", "value": "1"}]}),
+        ("keyword", {"pytest": {"paths": ["/tests"], "keyword": "not it"}}),
+        ("markers", {"pytest": {"paths": ["/tests"], "markers": "slow"}}),
+    ],
+)
+def test_suites_that_differ_are_refused(name: str, suite: dict[str, Any]) -> None:
+    objects = example("kit")
+    suites = run_of(objects)["spec"]["suites"]
+    suites[0] |= suite
+    with pytest.raises(RepeatError, match=f"its suites differ in {name}: "):
+        repeated(objects, times=1, at_once=1, seed=1, without=set())
+    alone = run_of(repeated(objects, times=1, at_once=1, seed=1, without={"services", "influxdb"}))["spec"]["suites"]
+    assert name in alone[0] | alone[0]["pytest"], "alone it keeps what it has"
+
+
+@pytest.mark.parametrize(("codes", "expected"), [([], 0), ([0, 0], 0), ([0, 1], 1), ([0, -9], 1), ([-9, 0], 1)])
+def test_one_that_was_killed_is_not_green(codes: list[int], expected: int) -> None:
+    assert status(codes) == expected
 
 
 def test_suites_of_several_images_are_refused() -> None:

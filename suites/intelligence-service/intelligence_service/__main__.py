@@ -6,6 +6,7 @@ itself (wrong settings, no broker before the deadline) ends this process with th
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ class Supervisor:
     def __init__(self) -> None:
         self._worker: subprocess.Popen[bytes] | None = None
         self._stopping = False
+        self._memory = os.memfd_create("last-kill")
 
     def run(self) -> int:
         """Status of the worker that ended by itself; 0 after a signal."""
@@ -36,7 +38,8 @@ class Supervisor:
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping:
             started = time.monotonic()
-            self._worker = subprocess.Popen(WORKER, stdin=subprocess.PIPE)
+            environment = os.environ | {"KILL_MEMORY": str(self._memory)}
+            self._worker = subprocess.Popen(WORKER, stdin=subprocess.PIPE, env=environment, pass_fds=[self._memory])
             if self._stopping:  # the signal came before there was somebody to pass it on to
                 self._worker.terminate()
             status = self._worker.wait()

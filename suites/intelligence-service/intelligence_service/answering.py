@@ -9,7 +9,16 @@ from pydantic import ValidationError
 
 from intelligence_service.faults import Bug
 from intelligence_service.handlers import EMPTY, HANDLERS, PayloadError
-from intelligence_service.messages import Outgoing, Request, Source, dead_letter, request_topic, response
+from intelligence_service.messages import (
+    MAX_KEY_BYTES,
+    MAX_RECORD_BYTES,
+    Outgoing,
+    Request,
+    Source,
+    dead_letter,
+    request_topic,
+    response,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,11 +40,13 @@ class Answering:
         source = Source(record.topic, record.partition, record.offset)
         subject = SUBJECTS[record.topic]
         try:
-            request = self._request(record.value, subject)
+            request = self._request(record.key, record.value, subject)
         except (ValidationError, PayloadError) as error:
             return "dead-letter", dead_letter(source, record.key, record.value, _said(error))
         try:
             result = HANDLERS[subject](request.payload)
+            answer = response(subject, request, source, record.key, status="completed", result=result)
+            _check_size(answer)
         except PayloadError as error:
             result = {**EMPTY[subject], "error": str(error)}
             return "rejected", response(subject, request, source, record.key, status="rejected", result=result)
@@ -43,21 +54,29 @@ class Answering:
             log.exception("handler failed", extra={"subject": subject, "source": str(source)})
             text = f"the {subject} handler failed: {type(error).__name__}: {error}"
             return "dead-letter", dead_letter(source, record.key, record.value, text)
-        return "completed", response(subject, request, source, record.key, status="completed", result=result)
+        return "completed", answer
 
     def answer_all(self, records: Sequence[Any]) -> list[tuple[str, Outgoing]]:
         """In their order."""
         answers = [self.answer(record) for record in records]
         return answers if self._bug is None else _spoil(answers, self._bug)
 
-    def _request(self, raw: bytes | None, subject: str) -> Request:
+    def _request(self, key: bytes | None, raw: bytes | None, subject: str) -> Request:
         if len(raw or b"") > self._max_bytes:
             raise PayloadError(f"the request has {len(raw or b'')} bytes; expected at most {self._max_bytes}")
+        if len(key or b"") > MAX_KEY_BYTES:
+            raise PayloadError(f"the request's key has {len(key or b'')} bytes; expected at most {MAX_KEY_BYTES}")
         request = Request.model_validate_json(raw or b"")
         wanted = f"codegen.request.{subject}"
         if request.event_type not in (None, wanted):
             raise PayloadError(f"event_type is {request.event_type!r}; expected {wanted!r} on this topic")
         return request
+
+
+def _check_size(answer: Outgoing) -> None:
+    """Raises PayloadError."""
+    if answer.size > MAX_RECORD_BYTES:
+        raise PayloadError(f"the answer has {answer.size} bytes; expected at most {MAX_RECORD_BYTES}")
 
 
 def _said(error: ValidationError | PayloadError) -> str:

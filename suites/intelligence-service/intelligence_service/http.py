@@ -24,6 +24,8 @@ def application(service: Service, metrics: Metrics, switch: KillSwitch | None) -
         answer = await service.health()
         ready = answer == "ok"
         body = {"ready": ready, "kafka": answer, "worker": os.getpid()}
+        if switch is not None:
+            body["last_kill"] = switch.last
         return web.json_response(body, status=200 if ready else 503)
 
     async def exposition(_: web.Request) -> web.Response:
@@ -38,7 +40,7 @@ def application(service: Service, metrics: Metrics, switch: KillSwitch | None) -
         log.warning("kill requested", extra={"at": point})
         if switch is not None:
             switch.arm(point)
-        return web.json_response({"armed": point})
+        return web.json_response({"armed": point, "worker": os.getpid()})
 
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz), web.get("/metrics", exposition)])

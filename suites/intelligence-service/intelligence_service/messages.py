@@ -12,7 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, StrictStr
 PREFIX: Final = "omninode.codegen"
 DEAD_LETTERS: Final = f"{PREFIX}.dlq.v1"
 NAMESPACE: Final = uuid.UUID("5ea7a1b0-0003-4c0d-9e9e-0a11ce5e7f1e")
+ID_CHARACTERS: Final = 200
 RAW_CHARACTERS: Final = 2000
+MAX_RECORD_BYTES: Final = 900_000
+"""Of key and value together. Kafka's clients and brokers refuse 1 MiB with what they put around them."""
+MAX_KEY_BYTES: Final = 1000
+"""Of a request's key, which its answer bears, too."""
 
 
 def request_topic(subject: str) -> str:
@@ -28,8 +33,8 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    correlation_id: StrictStr = Field(min_length=1, max_length=200)
-    event_id: StrictStr | None = Field(default=None, max_length=200)
+    correlation_id: StrictStr = Field(min_length=1, max_length=ID_CHARACTERS)
+    event_id: StrictStr | None = Field(default=None, max_length=ID_CHARACTERS)
     event_type: StrictStr | None = None
     payload: dict[str, Any]
 
@@ -61,6 +66,11 @@ class Outgoing:
     def encode(self) -> bytes:
         return json.dumps(self.value, separators=(",", ":")).encode()
 
+    @property
+    def size(self) -> int:
+        """Bytes of key and value."""
+        return len(self.key or b"") + len(self.encode())
+
 
 def response(
     subject: str,
@@ -84,25 +94,25 @@ def response(
 
 
 def dead_letter(source: Source, key: bytes | None, raw: bytes | None, error: str) -> Outgoing:
-    """What cannot be answered, because it does not say to whom, or because its handler failed."""
+    """What cannot be answered, because it does not say to whom, or because its handler failed. Of bounded size."""
     text = (raw or b"").decode(errors="replace")
     value = {
         "event_id": source.derived_id("dead-letter"),
         "event_type": "codegen.dead-letter",
         "correlation_id": _member(raw, "correlation_id"),
         "causation_id": _member(raw, "event_id") or str(source),
-        "error": error,
+        "error": error[:RAW_CHARACTERS],
         "source": {"topic": source.topic, "partition": source.partition, "offset": source.offset},
         "raw": text[:RAW_CHARACTERS],
     }
-    return Outgoing(DEAD_LETTERS, key, value)
+    return Outgoing(DEAD_LETTERS, key if len(key or b"") <= MAX_KEY_BYTES else None, value)
 
 
 def _member(raw: bytes | None, name: str) -> str | None:
-    """A text member of something that may be anything."""
+    """A text member of something that may be anything; none that is longer than a request's may be."""
     try:
         value = json.loads(raw or b"")
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter: nested too deeply
         return None
     found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, str) else None
+    return found if isinstance(found, str) and len(found) <= ID_CHARACTERS else None

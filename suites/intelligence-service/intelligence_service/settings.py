@@ -23,4 +23,5 @@ class Settings(BaseSettings):
     http_port: int = Field(8080, ge=0, le=65_535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     intelligence_faults: bool = Field(default=False, description="whether POST /admin/kill is there")
+    kill_memory: int | None = Field(default=None, ge=0, description="a descriptor; the supervisor passes it on")
     intelligence_bug: Bug | None = Field(default=None, description="a deliberate bug that the suite must find")

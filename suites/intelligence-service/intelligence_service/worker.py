@@ -48,7 +48,7 @@ def main() -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    metrics, switch = Metrics(), KillSwitch()
+    metrics, switch = Metrics(), KillSwitch(settings.kill_memory)
     service = Service(settings, metrics, switch)
     app = application(service, metrics, switch if settings.intelligence_faults else None)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)

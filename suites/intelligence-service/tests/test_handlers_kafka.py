@@ -123,6 +123,13 @@ class TestRejected:
         assert found.status == "rejected"
         assert found.error.startswith(error)
 
+    async def test_an_answer_that_kafka_would_refuse(self, asking: Asking) -> None:
+        """A quarter of a megabyte of code may break rules at every few characters."""
+        found = await asking.ask("validate", {"code": "def f(a=[]):0\n" * 15_000})
+        assert found.status == "rejected"
+        assert found.error.endswith("bytes; expected at most 900000")
+        assert (await asking.ask("validate", {"code": "x = 1"})).status == "completed"
+
 
 class TestDeadLetters:
     """What cannot be answered is kept, with the reason, and does not stop what comes after it."""
@@ -137,12 +144,13 @@ class TestDeadLetters:
         [
             ('{{"correlation_id": "{}"', "Invalid JSON"),
             ('["{}"]', "Input should be an object"),
+            ('["{}", ' + "[" * 100_000, "recursion limit exceeded"),
             ('{{"payload": {{}}, "note": "{}"}}', "correlation_id: Field required"),
             ('{{"correlation_id": "{}", "payload": "code"}}', "payload: Input should be an object"),
             ('{{"correlation_id": "{}"}}', "payload: Field required"),
             ('{{"correlation_id": "{}", "payload": {{}}, "event_type": "codegen.request.mixin"}}', "event_type is"),
         ],
-        ids=["not-json", "no-object", "no-correlation", "no-payload-object", "no-payload", "wrong-topic"],
+        ids=["not-json", "no-object", "too-deep", "no-correlation", "no-payload-object", "no-payload", "wrong-topic"],
     )
     async def test_what_does_not_say_what_it_is(
         self, asking: Asking, async_kafka_producer: Any, value: str, error: str
@@ -152,7 +160,7 @@ class TestDeadLetters:
         sent = await async_kafka_producer.send_and_wait(request_topic("validate"), raw, key=correlation)
         letter = await asking.dead_letter(correlation)
         assert error in letter.error
-        assert letter.raw == raw
+        assert letter.raw == raw[:2000]
         assert (letter.source.topic, letter.source.offset) == (sent.topic, sent.offset)
         assert (await asking.ask("validate", {"code": "x = 1"})).status == "completed"
 

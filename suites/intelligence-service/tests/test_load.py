@@ -55,16 +55,16 @@ async def test_sustained_load(asking: Asking, record_property: Callable[[str, ob
             waiting[correlation] = (subject, time.perf_counter())
             await asking.send(subject, PAYLOADS[subject], correlation)
 
-    feeding = asyncio.create_task(feed())
-    for _ in range(SUSTAINED):
-        event = await asking.stream.next(
-            lambda found: found.topic.startswith("omninode.codegen.response."), f"{len(waiting)} responses"
-        )
-        subject, sent = waiting.pop(event.value["correlation_id"])
-        assert read(subject, event.value).status == "completed"
-        milliseconds.append((time.perf_counter() - sent) * 1000)
-        places.release()
-    await feeding
+    async with asyncio.TaskGroup() as tasks:  # what fails in one ends the other
+        tasks.create_task(feed())
+        for _ in range(SUSTAINED):
+            event = await asking.stream.next(
+                lambda found: found.topic.startswith("omninode.codegen.response."), f"{len(waiting)} responses"
+            )
+            subject, sent = waiting.pop(event.value["correlation_id"])
+            assert read(subject, event.value).status == "completed"
+            milliseconds.append((time.perf_counter() - sent) * 1000)
+            places.release()
     seconds = time.perf_counter() - started
     assert not waiting
     await asking.stream.no_further(lambda event: event.topic.startswith("omninode.codegen.response."))

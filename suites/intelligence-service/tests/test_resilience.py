@@ -36,10 +36,12 @@ async def exactly_one_response_each(asking: Asking, correlations: list[str]) -> 
 @pytest.mark.parametrize("point", ["published", "offsets", "committed"])
 async def test_killed_within_a_batch(service: Intelligence, asking: Asking, point: str) -> None:
     """After the responses were published; after the offsets, too; and after the transaction was committed."""
-    worker = await service.ready()
-    await service.kill(at=point)
-    correlations = await asking.send_all("validate", [PAYLOADS["validate"]] * REQUESTS)
-    await service.ready(other_than=worker)
+    correlations: list[str] = []
+
+    async def ask() -> None:
+        correlations.extend(await asking.send_all("validate", [PAYLOADS["validate"]] * REQUESTS))
+
+    await service.kill_during(ask, at=point)
     await exactly_one_response_each(asking, correlations)
 
 
@@ -58,16 +60,20 @@ async def test_killed_under_load(service: Intelligence, asking: Asking) -> None:
 async def test_dead_letters_are_not_doubled_either(
     service: Intelligence, asking: Asking, async_kafka_producer: Any
 ) -> None:
-    worker = await service.ready()
-    await service.kill(at="offsets")
-    correlation = asking.correlation()
-    await async_kafka_producer.send_and_wait(request_topic("mixin"), f"not JSON: {correlation}", key=correlation)
-    await service.ready(other_than=worker)
-    await asking.dead_letter(correlation)
+    correlations: list[str] = []
+
+    async def publish() -> None:
+        correlations.append(asking.correlation())
+        value = f"not JSON: {correlations[-1]}"
+        await async_kafka_producer.send_and_wait(request_topic("mixin"), value, key=correlations[-1])
+
+    await service.kill_during(publish, at="offsets")
+    for correlation in correlations:
+        await asking.dead_letter(correlation)
     await asking.stream.no_further(topic=DEAD_LETTERS)
 
 
 async def test_the_kill_switch_wants_a_point(service: Intelligence) -> None:
-    response = await service._client.post("/admin/kill", json={"at": "lunch"})
+    response = await service.arm("lunch")
     assert response.status_code == 400
     assert "POINT one of now, published, offsets, committed" in response.json()["error"]

@@ -41,6 +41,10 @@ class Event:
             return self.value[name]
         return self.headers.get(name)
 
+    def has(self, name: str) -> bool:
+        """Whether `member` finds it, be it None."""
+        return (isinstance(self.value, dict) and name in self.value) or name in self.headers
+
     @property
     def place(self) -> str:
         """topic[partition]@offset."""
@@ -60,7 +64,7 @@ def decode(raw: bytes | None) -> Any:
         return None
     try:
         return json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter: nested too deeply
         return Undecodable(raw)
 
 

@@ -16,12 +16,12 @@ Pattern: TypeAlias = Mapping[str, Any] | Callable[["Event"], object]
 
 
 def matches(pattern: Pattern | None, event: Event) -> bool:
-    """Whether an event fits. Members are looked for in the value, then in the headers."""
+    """Whether an event fits. Members are looked for in the value, then in the headers, None is null."""
     if pattern is None:
         return True
     if callable(pattern):
         return bool(pattern(event))
-    return all(_fits(wanted, event.member(name)) for name, wanted in pattern.items())
+    return all(event.has(name) and _fits(wanted, event.member(name)) for name, wanted in pattern.items())
 
 
 def _fits(wanted: object, seen: object) -> bool:

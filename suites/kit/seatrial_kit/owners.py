@@ -6,6 +6,7 @@ is. The kernel lets go of the lock however the process ends, so nothing depends 
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import functools
 import hashlib
@@ -57,7 +58,14 @@ def this_process() -> Owner:
     descriptor = os.open(_folder() / owner.token, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     _held.append(descriptor)
+    atexit.register(_forget, _folder() / owner.token, os.getpid())
     return owner
+
+
+def _forget(lock: Path, process: int) -> None:
+    """At the end of the process, but not of one that was forked from it."""
+    if os.getpid() == process:
+        lock.unlink(missing_ok=True)
 
 
 def owner_in(text: str) -> Owner | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from intelligence_service import answering
 from intelligence_service.answering import SUBJECTS, Answering
 from intelligence_service.faults import Bug
-from intelligence_service.messages import DEAD_LETTERS, RAW_CHARACTERS, request_topic
+from intelligence_service.messages import DEAD_LETTERS, MAX_RECORD_BYTES, RAW_CHARACTERS, request_topic
 
 LIMIT = 10_000
 
@@ -67,6 +68,8 @@ def test_without_a_key_the_correlation_is_the_key() -> None:
         (b'{"payload": {}}', "correlation_id: Field required"),
         (b'{"correlation_id": 5, "payload": {}}', "correlation_id: Input should be a valid string"),
         (b'{"correlation_id": "", "payload": {}}', "correlation_id: String should have at least 1 character"),
+        (b"[" * 100_000, "the request has 100000 bytes; expected at most 10000"),
+        (b"[" * LIMIT, "recursion limit exceeded"),
         (b"x" * (LIMIT + 1), "the request has 10001 bytes; expected at most 10000"),
     ],
 )
@@ -81,6 +84,29 @@ def test_a_dead_letter_says_why_and_from_where(value: bytes | None, error: str) 
 def test_a_dead_letter_keeps_the_correlation_that_it_has() -> None:
     _, out = Answering(LIMIT).answer(record(payload="code"))
     assert (out.value["correlation_id"], out.value["causation_id"]) == ("c0", "e0")
+
+
+def test_an_answer_that_kafka_would_refuse_is_a_rejection() -> None:
+    code = "def f(a=[]):0\n" * 10_000
+    outcome, out = Answering(LIMIT * 100).answer(record(payload={"code": code}))
+    assert (outcome, out.value["status"], out.value["violations"]) == ("rejected", "rejected", [])
+    assert re.fullmatch(rf"the answer has [1-9]\d{{6}} bytes; expected at most {MAX_RECORD_BYTES}", out.value["error"])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (b"k" * 1_000_000, {}),
+        (b"k", {"correlation_id": "é" * 400_000}),
+        (b"k", {"event_type": "é" * 400_000}),
+    ],
+    ids=["key", "correlation", "event-type"],
+)
+def test_a_dead_letter_is_never_too_large(key: bytes, value: dict[str, Any]) -> None:
+    large = Record(request_topic("validate"), record(**value).value, key=key)
+    outcome, out = Answering(3_000_000).answer(large)
+    assert outcome == "dead-letter"
+    assert out.size < MAX_RECORD_BYTES
 
 
 def test_a_defect_of_a_handler_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:

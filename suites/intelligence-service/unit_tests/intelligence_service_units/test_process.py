@@ -129,6 +129,28 @@ def test_a_worker_that_is_killed_is_followed_by_another(start: Callable[..., sub
     assert alive(int(second))
 
 
+def test_the_next_worker_knows_where_the_one_before_was_killed(start: Callable[..., subprocess.Popen[str]]) -> None:
+    port = free_port()
+    process = start(KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1", HTTP_PORT=port, INTELLIGENCE_FAULTS="true")
+    url = f"http://127.0.0.1:{port}"
+
+    def health() -> dict[str, object]:
+        try:
+            found: dict[str, object] = httpx.get(f"{url}/healthz", trust_env=False).json()
+        except httpx.TransportError:
+            return {}
+        return found
+
+    first = eventually(health)
+    assert first["last_kill"] == ""
+    with pytest.raises(httpx.TransportError):
+        httpx.post(f"{url}/admin/kill", json={"at": "now"}, trust_env=False)
+    second = eventually(lambda: (found := health()) and found["worker"] != first["worker"] and found)
+    assert isinstance(second, dict)
+    assert second["last_kill"] == f"{first['worker']} now"
+    process.kill()
+
+
 def test_a_worker_does_not_outlive_its_supervisor(start: Callable[..., subprocess.Popen[str]]) -> None:
     process = start(KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1", HTTP_PORT=free_port(), CONNECT_DEADLINE_SECONDS=3600)
     worker = worker_of(process)

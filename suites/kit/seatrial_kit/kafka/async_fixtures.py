@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest_asyncio
 
-from seatrial_kit.events import decode, encode
+from seatrial_kit.events import decode
 from seatrial_kit.missing import client
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from seatrial_kit.kafka.async_stream import AsyncKafkaStream
     from seatrial_kit.kafka.config import KafkaTestConfig
+
+FLUSH_SECONDS = 30
 
 
 @pytest_asyncio.fixture
@@ -30,17 +33,16 @@ async def async_kafka_admin_client(kafka_of_test: type[KafkaTestConfig]) -> Asyn
 
 @pytest_asyncio.fixture
 async def async_kafka_producer(kafka_of_test: type[KafkaTestConfig]) -> AsyncIterator[Any]:
-    """An AIOKafkaProducer that writes JSON, acknowledged by all replicas, each record once and in order."""
-    producer = client("aiokafka", "kafka").AIOKafkaProducer(
-        bootstrap_servers=kafka_of_test.BOOTSTRAP_SERVERS,
-        acks="all",
-        enable_idempotence=True,
-        value_serializer=encode,
-        key_serializer=encode,
-    )
+    """An AIOKafkaProducer with the configuration's settings that writes JSON, each record once and in order.
+
+    What was not acknowledged fails the test, in `send_and_wait`, in `flush` or at its end.
+    """
+    producer = client("seatrial_kit.kafka.async_clients", "kafka").producer(kafka_of_test)
     await producer.start()
     try:
         yield producer
+        async with asyncio.timeout(FLUSH_SECONDS):
+            await producer.flush()
     finally:
         await producer.stop()
 

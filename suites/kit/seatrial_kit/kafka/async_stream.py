@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from seatrial_kit.kafka.config import KafkaTestConfig
 from seatrial_kit.kafka.lag import assert_consumer_lag_zero
-from seatrial_kit.kafka.stream_log import StreamLog
+from seatrial_kit.kafka.stream_log import StreamLog, check_inputs
 from seatrial_kit.matching import Pattern, assert_causation_complete, assert_exactly, describe, on_topic
 from seatrial_kit.waiting import deadline_seconds
 
@@ -42,6 +42,7 @@ class AsyncKafkaStream(StreamLog):
         config: type[KafkaTestConfig] = KafkaTestConfig,
     ) -> None:
         super().__init__(topics, where)
+        check_inputs(group, inputs)
         self._group = group
         self._inputs = inputs
         self._since = since

@@ -70,11 +70,11 @@ def kafka_test_topics(kafka_available: type[KafkaTestConfig]) -> Mapping[str, st
 
 
 @pytest.fixture
-def kafka_own_topics() -> Iterator[OwnTopics]:
+def kafka_own_topics(kafka_test_config: type[KafkaTestConfig]) -> Iterator[OwnTopics]:
     """Topics that go with the test."""
     from seatrial_kit.kafka.own_topics import OwnTopics
 
-    with closing(OwnTopics()) as topics:
+    with closing(OwnTopics(kafka_test_config.REPLICATION_FACTOR)) as topics:
         yield topics
 
 

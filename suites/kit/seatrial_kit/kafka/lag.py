@@ -44,8 +44,11 @@ def assert_consumer_lag_zero(
     """The group commits, before the deadline, everything that is on the topics at the moment of the call.
 
     What others publish meanwhile is not waited for, so that it ends beside tests that go on publishing.
+    Raises ValueError without topics, of which everything would always have been read.
     """
     __tracebackhide__ = True
+    if not topics:
+        raise ValueError(f"no topics are given that group {group_id} is to have read")
     with _reading(config) as read:
         ends = {lag[:2]: lag.end for lag in read(group_id, topics)}
         if missing := set(topics) - {topic for topic, _ in ends}:

@@ -14,14 +14,15 @@ _numbers = itertools.count(1)
 class OwnTopics:
     """Makes topics whose names say which process they belong to."""
 
-    def __init__(self) -> None:
+    def __init__(self, replication_factor: int = 1) -> None:
+        self._replication_factor = replication_factor
         self._admin: Any = None
         self._made: list[str] = []
 
     def make(self, admin: Any, name: str = "topic", partitions: int = 1, **configs: str) -> str:
         """A new topic, with leaders; `name` is the readable part of its name. Returns the whole name."""
         topic = f"{PREFIX}{this_process()}.{next(_numbers)}.{name}"
-        options = {"num_partitions": partitions, "replication_factor": 1, "configs": configs}
+        options = {"num_partitions": partitions, "replication_factor": self._replication_factor, "configs": configs}
         self._admin = admin
         self._made.append(topic)
         admin.create_topics({topic: options}, wait_for_metadata=True)

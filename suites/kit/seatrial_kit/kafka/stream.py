@@ -10,7 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from seatrial_kit.kafka.clients import BOOTSTRAP_MS
 from seatrial_kit.kafka.config import KafkaTestConfig
 from seatrial_kit.kafka.lag import assert_consumer_lag_zero
-from seatrial_kit.kafka.stream_log import StreamLog
+from seatrial_kit.kafka.stream_log import StreamLog, check_inputs
 from seatrial_kit.matching import Pattern, assert_causation_complete, assert_exactly, describe, on_topic
 from seatrial_kit.waiting import deadline_seconds
 
@@ -41,6 +41,7 @@ class KafkaStream(StreamLog):
         config: type[KafkaTestConfig] = KafkaTestConfig,
     ) -> None:
         super().__init__(topics, where)
+        check_inputs(group, inputs)
         self._group = group
         self._inputs = inputs
         self._since = since

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from seatrial_kit.events import Event
 
 
+def check_inputs(group: str | None, inputs: Sequence[str]) -> None:
+    """Raises ValueError if only one is given: nobody would be waited for."""
+    if (group is None) != (not inputs):
+        seen = f"group {group} without inputs" if group is not None else f"inputs {', '.join(inputs)} without a group"
+        raise ValueError(f"{seen}: give both, to wait until the group has read its inputs, or none")
+
+
 class StreamLog:
     """Every event that was read, in order of arrival, and which of them a test has taken note of.
 
@@ -21,6 +28,8 @@ class StreamLog:
     """
 
     def __init__(self, topics: Sequence[str], where: Pattern | None = None) -> None:
+        if not topics:
+            raise ValueError("a stream needs a topic: on none there is never an event")
         self.topics = tuple(topics)
         self.where = where
         self._events: list[Event] = []

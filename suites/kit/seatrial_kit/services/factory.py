@@ -64,8 +64,18 @@ class RealServiceFactory:
         self._registered[name] = (build, close)
 
     async def initialize_core_services(self, database: CleanDatabase) -> DependencyContainer:
-        """Connect. Raises MissingServiceError."""
-        config = self._config or database.config
+        """Connect. Raises MissingServiceError, and what was connected until then is closed.
+
+        That is an error of the test, also with --skip-missing-services: who wants it to be skipped asks for the fixture
+        `verify_services_healthy`, as ProductionReadyTestBase does.
+        """
+        try:
+            return await self._connect(self._config or database.config, database)
+        except BaseException:
+            await self.cleanup()
+            raise
+
+    async def _connect(self, config: RealTestConfig, database: CleanDatabase) -> DependencyContainer:
         if "postgres" in config.services:
             from seatrial_kit.services.postgres import DatabaseService
 

@@ -46,12 +46,12 @@ class DatabaseService:
         self._pool: Any = None
 
     async def start(self) -> None:
-        """Connect. Raises MissingServiceError."""
+        """Connect. Raises what asyncpg raises, or OSError: the server was there when the schema was made."""
         asyncpg = client("asyncpg", "postgres")
         self._pool = await asyncpg.create_pool(self._url, min_size=1, max_size=10, timeout=CONNECT_SECONDS)
 
     async def close(self) -> None:
-        """Close the connections; those that are in use are cut off after a while."""
+        """Cut off all connections at once, those in use, too."""
         if self._pool is not None:
             self._pool.terminate()
 

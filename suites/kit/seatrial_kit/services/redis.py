@@ -73,7 +73,10 @@ class CacheManager:
 
 @asynccontextmanager
 async def own_database(config: RealTestConfig) -> AsyncIterator[CacheManager]:
-    """A claimed, empty database; emptied and given back afterwards. Raises MissingServiceError."""
+    """A claimed, empty database; emptied and given back afterwards. Raises MissingServiceError.
+
+    Sweeps what killed tests have left before.
+    """
     token = f"{NAME}{uuid.uuid4().hex}"
     async with _client(_numbered(config.redis_url, 0), token) as lobby:
         await check(lobby, config)
@@ -119,6 +122,7 @@ async def _claim(lobby: Redis, config: RealTestConfig, token: str) -> int:
     seconds = deadline_seconds()
     deadline = time.monotonic() + seconds
     while True:
+        await sweep(lobby, config, token, count)
         taken = {}
         for number in range(1, count):
             why = await _try(lobby, config, number, token)
@@ -134,27 +138,32 @@ async def _claim(lobby: Redis, config: RealTestConfig, token: str) -> int:
         await asyncio.sleep(PAUSE_SECONDS)
 
 
+async def sweep(lobby: Redis, config: RealTestConfig, token: str, count: int) -> list[int]:
+    """Empty the databases of tests whose connections are gone, and drop their claims. Returns their numbers."""
+    keys = {f"{CLAIM}{number}": number for number in range(1, count)}
+    # The claims first: whoever has made one by now is in the list of clients, if it lives.
+    claims = {key: holder for key, holder in zip(keys, await lobby.mget(list(keys)), strict=True) if holder}
+    living = {entry["name"] for entry in await lobby.client_list()} if claims else set()
+    swept = []
+    for key, holder in claims.items():
+        if holder not in living and await lobby.eval(_TAKE_OVER, 1, key, holder, token):
+            async with _client(_numbered(config.redis_url, keys[key]), token) as left:
+                await left.flushdb()
+            await lobby.delete(key)
+            swept.append(keys[key])
+    return swept
+
+
 async def _try(lobby: Redis, config: RealTestConfig, number: int, token: str) -> str | None:
     """Claim one database; None, or why it cannot be had."""
     key = f"{CLAIM}{number}"
-    if await lobby.set(key, token, nx=True):
-        async with _client(_numbered(config.redis_url, number), token) as own:
-            if await own.dbsize() == 0:
-                return None
-        await lobby.delete(key)
-        return "holds somebody's data"
-    holder = await lobby.get(key)
-    if holder is None or await _lives(lobby, holder):
-        return "in use by another test"
-    if not await lobby.eval(_TAKE_OVER, 1, key, holder, token):
+    if not await lobby.set(key, token, nx=True):
         return "in use by another test"
     async with _client(_numbered(config.redis_url, number), token) as own:
-        await own.flushdb()
-    return None
-
-
-async def _lives(lobby: Redis, holder: object) -> bool:
-    return any(entry["name"] == holder for entry in await lobby.client_list())
+        if await own.dbsize() == 0:
+            return None
+    await lobby.delete(key)
+    return "holds somebody's data"
 
 
 async def _give_back(lobby: Redis, own: Redis, number: int, token: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest_seatrial
 
+SECONDS = 120
 PYTHON = os.environ.get("SEATRIAL_SUITE_PYTHON", sys.executable)
 """Another interpreter shows that the plugin runs on it, and with the versions of pytest and plugins it has."""
 PLUGIN = Path(pytest_seatrial.__file__).parent
@@ -64,7 +65,14 @@ class Suite:
         }
         command = [PYTHON, "-m", "pytest", "-p", "pytest_seatrial", *args]
         done = subprocess.run(
-            command, env=environment, cwd=self.folder, capture_output=True, text=True, errors="replace", check=False
+            command,
+            env=environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=SECONDS,
         )
         path = records / "records.jsonl"
         lines = path.read_bytes().split(b"\n") if path.exists() else []

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import uuid
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -14,9 +16,6 @@ from seatrial_kit.kafka import KafkaTestConfig, wait_for_kafka
 from seatrial_kit.owners import Owner, owner_in, this_process
 from seatrial_kit.services import RealTestConfig
 from seatrial_kit.waiting import eventually, eventually_async
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CLOSED = "127.0.0.1:1"
 SUITE = """
@@ -183,6 +182,9 @@ class TestWaiting:
         assert wait_for_kafka(max_retries=1, verify=lambda _: True)
 
 
+LOCKS = Path(tempfile.gettempdir()) / f"pytest-seatrial-{os.geteuid()}"
+
+
 class TestOwners:
     def test_this_process_lives(self) -> None:
         owner = owner_in(f"test.{this_process()}.1.orders")
@@ -196,6 +198,30 @@ class TestOwners:
         assert owner is not None
         assert owner.host == this_process().host
         assert owner.gone
+        assert not (LOCKS / owner.token).exists()
+
+    def test_one_that_was_killed_is_gone(self) -> None:
+        script = (
+            "import os; from seatrial_kit.owners import this_process; print(this_process(), flush=True); os.abort()"
+        )
+        said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False).stdout
+        owner = owner_in(said)
+        assert owner is not None
+        assert (LOCKS / owner.token).exists()
+        assert owner.gone
+        (LOCKS / owner.token).unlink()
+
+    def test_a_process_that_was_forked_does_not_take_the_lock_with_it(self) -> None:
+        script = """
+import os, sys
+from seatrial_kit.owners import this_process
+owner = this_process()
+if os.fork() == 0:
+    sys.exit()
+os.wait()
+sys.exit(owner.gone)
+"""
+        assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
     def test_one_of_another_machine_is_never_known_to_be_gone(self) -> None:
         assert not Owner("0" * 8, uuid.uuid4().hex[:12]).gone

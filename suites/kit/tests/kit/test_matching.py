@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from seatrial_kit.events import SHOWN_CHARACTERS, SHOWN_EVENTS, Event, Undecodable, decode, encode, show, shown
+from seatrial_kit.kafka import assert_consumer_lag_zero
+from seatrial_kit.kafka.async_stream import AsyncKafkaStream
+from seatrial_kit.kafka.stream import KafkaStream
+from seatrial_kit.kafka.stream_log import StreamLog
 from seatrial_kit.matching import assert_causation_complete, assert_exactly, matches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def event(offset: int, key: str | None = "k", topic: str = "orders", **value: object) -> Event:
@@ -22,6 +31,7 @@ def test_values_are_written_as_json_unless_they_are_bytes_or_text(value: object,
 def test_values_that_are_not_json_are_kept() -> None:
     assert decode(b"{") == Undecodable(b"{")
     assert decode(b"\xff") == Undecodable(b"\xff")
+    assert decode(b"[" * 100_000) == Undecodable(b"[" * 100_000)
     assert decode(None) is None
     assert matches({"a": 1}, Event("t", 0, 0, 0, None, decode(b"{"))) is False
 
@@ -33,6 +43,28 @@ def test_members_are_matched_nested_in_the_value_then_in_the_headers() -> None:
     assert not matches({"a": {"b": {"c": 1}}}, seen)
     assert matches(lambda found: found.key == "k", seen)
     assert matches(None, seen)
+
+
+def test_a_member_that_is_not_there_is_not_null() -> None:
+    assert matches({"error": None}, Event("t", 0, 0, 0, "k", {"error": None}))
+    assert not matches({"error": None}, Event("t", 0, 0, 0, "k", {}))
+    assert not matches({"a": {"error": None}}, Event("t", 0, 0, 0, "k", {"a": {}}))
+    assert not matches({"error": None}, Event("t", 0, 0, 0, "k", b""))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: StreamLog([]), "a stream needs a topic"),
+        (lambda: KafkaStream(["t"], group="g"), "group g without inputs: give both"),
+        (lambda: KafkaStream(["t"], inputs=["i"]), "inputs i without a group: give both"),
+        (lambda: AsyncKafkaStream(["t"], group="g"), "group g without inputs: give both"),
+        (lambda: assert_consumer_lag_zero("g", []), "no topics are given that group g is to have read"),
+    ],
+)
+def test_what_would_hold_of_nothing_is_refused(make: Callable[[], object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        make()
 
 
 def test_a_long_stream_is_cut_to_its_last_events() -> None:

@@ -104,6 +104,61 @@ def test_it(kafka_producer, kafka_topic):
     assert "MessageSizeTooLargeError" in output
 
 
+def test_the_same_on_asyncio_what_was_not_acknowledged_fails_the_test(inner: Inner) -> None:
+    status, output = inner.run("""
+import pytest
+from aiokafka.errors import MessageSizeTooLargeError
+
+@pytest.fixture
+def small(kafka_topic):
+    return kafka_topic("small", **{"max.message.bytes": "200"})
+
+@pytest.mark.asyncio
+async def test_at_its_end(async_kafka_producer, small):
+    await async_kafka_producer.send(small, "x" * 1000)
+
+@pytest.mark.asyncio
+async def test_once(async_kafka_producer, small):
+    with pytest.raises(MessageSizeTooLargeError):
+        await async_kafka_producer.send_and_wait(small, "x" * 1000)
+    await async_kafka_producer.send(small, "x" * 1000)
+    with pytest.raises(MessageSizeTooLargeError):
+        await async_kafka_producer.flush()
+""")
+    assert status == 1
+    assert "2 passed, 1 error" in output
+    assert "ERROR at teardown of test_at_its_end" in output
+    assert "MessageSizeTooLargeError" in output
+
+
+def test_a_suites_own_configuration_is_used(inner: Inner) -> None:
+    """The one broker cannot have a second replica of anything."""
+    status, output = inner.run("""
+import pytest
+from seatrial_kit.kafka import KafkaTestConfig
+
+class Orders(KafkaTestConfig):
+    REPLICATION_FACTOR = 2
+
+    @classmethod
+    def get_producer_config(cls):
+        return {**super().get_producer_config(), "acks": 1, "client_id": "orders"}
+
+@pytest.fixture(scope="session")
+def kafka_test_config():
+    return Orders
+
+def test_topics(kafka_topic):
+    with pytest.raises(Exception, match="InvalidReplicationFactor|replication factor"):
+        kafka_topic()
+
+@pytest.mark.asyncio
+async def test_producer(async_kafka_producer):
+    assert async_kafka_producer.client._client_id == "orders"
+""")
+    assert status == 0, output
+
+
 def test_a_group_is_deleted_with_its_test(inner: Inner, kafka_admin_client: Any) -> None:
     group = f"{uuid.uuid4()}"
     status, output = inner.run(f"""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 from redis.asyncio import Redis
 
+from seatrial_kit.missing import MissingServiceError
 from seatrial_kit.services import DependencyContainer, RealServiceFactory, RealTestConfig
 from seatrial_kit.services.base import ProductionReadyTestBase
 from seatrial_kit.services.postgres import DatabaseService, connect
 from seatrial_kit.services.redis import CLAIM, CacheManager, own_database
+from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,35 +87,36 @@ async def test_it(clean_database):
 async def test_what_a_killed_test_has_left_is_swept_by_the_next_session(
     inner: Inner, real_test_config: RealTestConfig
 ) -> None:
-    said = inner.run_and_kill(f"""
+    """The Redis database before the killed test's is free again then: what is left is not only seen by taking it."""
+    async with own_database(real_test_config):
+        said = inner.run_and_kill(f"""
 import asyncio, pytest
 
 @pytest.mark.asyncio
 async def test_it(clean_database, real_database_service, real_cache_manager):
     await real_database_service.execute("{TABLE}")
-    await real_cache_manager.set("idempotency:order:1", 1)
+    await real_cache_manager.set("left:" + clean_database.schema, 1)
     print()
     print(clean_database.schema)
     print(real_cache_manager.database)
+    print(await real_cache_manager.client.client_getname())
     print("ready")
     await asyncio.Event().wait()
 """)
-    schema, database = said[-3], said[-2]
-    assert schema in await schemas(real_test_config)
-    status, output = inner.run(
-        """
-import pytest
+    schema, database, token = said[-4:-1]
+    server = real_test_config.redis_url.rpartition("/")[0]
+    async with Redis.from_url(f"{server}/0") as lobby, Redis.from_url(f"{server}/{database}") as left:
 
-@pytest.mark.asyncio
-async def test_it(clean_database, real_cache_manager):
-    assert await real_cache_manager.keys() == []
-    print("database", real_cache_manager.database)
-""",
-        "-s",
-    )
+        async def gone() -> bool:
+            async with own_database(real_test_config) as cache:
+                assert await cache.keys() == []
+            assert await lobby.get(f"{CLAIM}{database}") != token.encode(), f"{database} is claimed for {token}"
+            return not await left.exists(f"left:{schema}")
+
+        await eventually_async(gone, f"what the killed test has left in database {database} to be gone")
+    status, output = inner.run("def test_it(clean_database): pass")
     assert status == 0, output
     assert schema not in await schemas(real_test_config)
-    assert f"database {database}" in output, "the first one that is free is taken: the one of the killed test"
 
 
 async def test_a_schema_in_use_is_not_swept(inner: Inner, clean_database: CleanDatabase) -> None:
@@ -197,6 +201,25 @@ async def test_the_factory(clean_database: CleanDatabase) -> None:
     finally:
         await factory.cleanup()
     assert not ledger.open
+
+
+async def test_a_factory_that_misses_a_service_leaves_nothing(clean_database: CleanDatabase) -> None:
+    """PostgreSQL is there, Redis is not."""
+    nowhere = dataclasses.replace(clean_database.config, redis_url="redis://127.0.0.1:1/1")
+    factory = RealServiceFactory(nowhere)
+    with pytest.raises(MissingServiceError, match=r"Redis at 127\.0\.0\.1:1"):
+        await factory.initialize_core_services(clean_database)
+    assert "DatabaseService" not in await factory.create_dependency_container()
+    connection = await connect(clean_database.config)
+    try:
+
+        async def closed() -> bool:
+            count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1"
+            return await connection.fetchval(count, clean_database.schema) == 0
+
+        await eventually_async(closed, "the connections of the factory to be closed")
+    finally:
+        await connection.close()
 
 
 class TestProductionReady(ProductionReadyTestBase):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from seatrial_kit.kafka import assert_consumer_lag_zero, consumer_lag
+from seatrial_kit.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -157,9 +158,13 @@ def test_consumer_lag(
     with pytest.raises(AssertionError, match="there is no topic no-such-topic"):
         assert_consumer_lag_zero(group, ["no-such-topic"], seconds=0.2)
     consumer = kafka_consumer([topic], topic)
-    read = 0
-    while read < 10:
-        read += sum(len(records) for records in consumer.poll(timeout_ms=500).values())
+    read: list[Any] = []
+
+    def all_read() -> bool:
+        read.extend(record for records in consumer.poll(timeout_ms=500).values() for record in records)
+        return len(read) == 10
+
+    eventually(all_read, "ten records")
     consumer.commit()
     assert_consumer_lag_zero(group, [topic])
     kafka_stream(topic, group=group, inputs=[topic]).no_further()

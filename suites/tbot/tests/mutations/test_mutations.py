@@ -72,7 +72,12 @@ async def _outcomes(tests: tuple[str, ...], folder: Path, more: Mapping[str, str
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output, _ = await process.communicate()
+    try:
+        output, _ = await process.communicate()
+    finally:  # also when this test is ended by its time limit
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     assert process.returncode in {0, 1}, f"pytest could not run them:\n{output.decode()}"
     outcomes = {}
     for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314  (our own)

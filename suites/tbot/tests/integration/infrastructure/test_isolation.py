@@ -24,11 +24,12 @@ DOOMED = """
 import asyncio
 from tbot.factory import create_container
 from tbot.settings import Settings
-from tests.support.isolation import isolated
+from tests.support.isolation import isolated, redis_client
 
 async def main():
-    async with isolated(Settings()) as config:
+    async with isolated(Settings()) as config, redis_client(config, config.redis_db) as client:
         await create_container(config)
+        await client.set(f"left:{config.database_schema}", "over")
         print(f"ready {config.database_schema} {config.redis_db} {config.influxdb_bucket} ", flush=True)
         await asyncio.Event().wait()
 
@@ -37,15 +38,17 @@ asyncio.run(main())
 
 
 async def traces(config: Settings) -> set[str]:
-    """What is there of a test's own, in whose hands it may be. Whose Redis database is in use is a client of it."""
+    """What is there of a test's own. Its Redis database may be another test's by now: the claim says whose it is."""
     found = set()
     async with connected(config) as connection:
         if await connection.fetchval(SCHEMAS, config.database_schema):
             found.add("schema")
     async with redis_client(config, 0) as client:
-        holder = await client.get(f"{CLAIM}{config.redis_db}")
-        if holder in [entry["name"] for entry in await client.client_list()]:
+        if holder := await client.get(f"{CLAIM}{config.redis_db}"):
             found.add(f"redis database of {holder}")
+    async with redis_client(config, config.redis_db) as client:
+        if await client.exists(f"left:{config.database_schema}"):
+            found.add("redis key")
     with influx_client(config) as influx:
         if influx.buckets_api().find_bucket_by_name(config.influxdb_bucket) is not None:
             found.add("bucket")
@@ -66,20 +69,23 @@ async def test_each_environment_is_its_own_and_goes(run_settings: Settings) -> N
         assert await traces(config) & found == set()
 
 
-async def failing_test(config: Settings, seen: list[Settings]) -> None:
+async def failing_test(config: Settings, seen: list[Settings], held: set[str]) -> None:
     """With something in each of its places."""
     async with isolated(config) as own, connected(own) as connection, redis_client(own, own.redis_db) as client:
         seen.append(own)
         await connection.execute("CREATE TABLE orders (id int)")
-        await client.set("left", "over")
+        await client.set(f"left:{own.database_schema}", "over")
+        held.update(await traces(own))
         raise AssertionError(own.database_schema)
 
 
 async def test_a_failed_test_leaves_nothing(run_settings: Settings) -> None:
     seen: list[Settings] = []
+    held: set[str] = set()
     with pytest.raises(AssertionError, match="test_"):
-        await failing_test(run_settings, seen)
-    assert await traces(seen[0]) & {"schema", "bucket"} == set()
+        await failing_test(run_settings, seen, held)
+    assert len(held) == len(OWN) + 1, "with its key in Redis"
+    assert await traces(seen[0]) & held == set()
 
 
 async def test_a_killed_test_leaves_nothing_for_long(
@@ -100,7 +106,7 @@ async def test_a_killed_test_leaves_nothing_for_long(
         killed = await eventually("the other test to be in the middle of its work", probe)
         async with isolated(run_settings):
             had = await traces(killed)
-        assert len(had) == len(OWN), "it lives, so what it has is not left"
+        assert len(had) == len(OWN) + 1, "it lives, so what it has is not left"
         await doomed.kill()
 
         async def gone() -> tuple[bool | None, object]:
