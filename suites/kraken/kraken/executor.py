@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections import Counter
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,14 +14,16 @@ from kraken import risk
 from kraken.bugs import Bug
 from kraken.crash import Crash, Point
 from kraken.errors import ApiError, ConflictError, DataError, RejectedError, RiskError, UnavailableError
-from kraken.ledger import Ledger, never_placed
 from kraken.models import Order, OrderRequest, Status
 from kraken.retry import backoff
 from kraken.settings import Mode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kraken.api import KrakenApi
     from kraken.journal import Journal
+    from kraken.ledger import Ledger
     from kraken.market_data import MarketData
     from kraken.metrics import Metrics
     from kraken.override import Override
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 
 DEADLINE_ELAPSED = "EService:Deadline elapsed"
 UNKNOWN_ORDER = "EOrder:Unknown order"
+PATIENCE = timedelta(seconds=1)
+"""After an order's deadline the caller is told that nothing is known yet."""
 log = logging.getLogger(__name__)
 
 
@@ -60,7 +66,7 @@ class TradeExecutor:
         self._metrics = metrics
         self._crash = crash
         self._admission = asyncio.Lock()
-        self.in_flight: set[uuid.UUID] = set()
+        self._flights: Counter[uuid.UUID] = Counter()
 
     async def execute(self, request: OrderRequest) -> Order:
         """The order as far as it has come. Raises RiskError, ConflictError, RejectedError for an unknown pair."""
@@ -72,20 +78,32 @@ class TradeExecutor:
             if known.status is not Status.NOT_PLACED:
                 return known
         order = Order.admitted(request, pair.name, request.mode.at_most(self._settings.trading_mode))
-        # One at a time: limits are checked against what all orders before this one may still do.
-        async with self._admission:
-            await self._assess(order, pair)
-            if not await self._journal.admit(order):
-                return await self._journal.get(order.id)
-        return await self.place(order)
+        with self._flight(order.id):
+            # One at a time: limits are checked against what all orders before this one may still do.
+            async with self._admission:
+                await self._assess(order, pair)
+                admitted = await self._journal.admit(order)
+            if admitted:
+                return await self._sent(order)
+        return await self._journal.get(order.id)
 
-    async def place(self, order: Order) -> Order:
-        """Send an admitted order, again only when it certainly is not there."""
-        self.in_flight.add(order.id)
+    def is_in_flight(self, order_id: uuid.UUID) -> bool:
+        """Whether somebody here is about to send it, or waits for the answer."""
+        return order_id in self._flights
+
+    @contextmanager
+    def _flight(self, order_id: uuid.UUID) -> Iterator[None]:
+        """Begins before the order is in the journal: the reconciliation must not take it for one left behind."""
+        self._flights[order_id] += 1
         try:
-            placed = await self._place(order)
+            yield
         finally:
-            self.in_flight.discard(order.id)
+            self._flights[order_id] -= 1
+            self._flights += Counter()  # drops what is at 0
+
+    async def _sent(self, order: Order) -> Order:
+        """Send an admitted order, again only when it certainly is not there."""
+        placed = await self._place(order)
         if placed.mode is Mode.PAPER and not placed.status.is_final:
             placed = await self.cancel(placed.id)
         self._metrics.orders.labels(f"placed_{placed.status}").inc()
@@ -125,10 +143,11 @@ class TradeExecutor:
             volume=left,
         )
         order = Order.admitted(request, parent.pair, Mode.LIVE).with_(parent=parent.id, reason=reason)
-        if not await self._journal.admit(order):
-            return await self._journal.get(order.id)
-        log.info("exit", extra={"order": str(parent.id), "pair": parent.pair, "reason": reason})
-        return await self.place(order)
+        with self._flight(order.id):
+            if not await self._journal.admit(order):
+                return await self._journal.get(order.id)
+            log.info("exit", extra={"order": str(parent.id), "pair": parent.pair, "reason": reason})
+            return await self._sent(order)
 
     async def _assess(self, order: Order, pair: Pair) -> None:
         limits = self._override.limits
@@ -199,17 +218,17 @@ class TradeExecutor:
         attempt = 0
         while True:
             attempt += 1
-            too_late = never_placed(order, datetime.now(UTC))
+            patient = order.deadline is None or datetime.now(UTC) < order.deadline + PATIENCE
             try:
+                too_late = await self._ledger.is_too_late(order)
                 if (found := await self._ledger.look_up(order)) is not None:
                     return found
-            except ApiError as error:
-                log.warning("order unknown", extra={"order": str(order.id), "error": str(error)})
-                if too_late:
-                    return await self._journal.get(order.id)
-            else:
                 if too_late:
                     return None
+            except ApiError as error:
+                log.warning("order unknown", extra={"order": str(order.id), "error": str(error)})
+            if not patient:
+                return await self._journal.get(order.id)
             pause = backoff(attempt, self._settings.backoff_base_seconds, self._settings.order_deadline_seconds / 2)
             await asyncio.sleep(pause)
 

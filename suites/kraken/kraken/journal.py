@@ -83,7 +83,7 @@ class Journal:
             INSERT INTO kraken.orders (id, pair, side, kind, price, volume, leverage, mode, post_only, stop_loss,
                                        take_profit, parent, status, reason, created_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-            ON CONFLICT (id) DO UPDATE SET status = excluded.status, reason = excluded.reason,
+            ON CONFLICT (id) DO UPDATE SET status = excluded.status, reason = excluded.reason, deadline = NULL,
                                            created_at = excluded.created_at, updated_at = now()
             WHERE orders.status = 'not_placed'
             RETURNING id
@@ -112,12 +112,15 @@ class Journal:
     async def settle(
         self, order_id: uuid.UUID, status: Status, *, txid: str | None = None, reason: str | None = None
     ) -> Order:
-        """What became of an order; a final status stays, whatever is heard later."""
+        """What became of an order; a final status stays, whatever is heard later.
+
+        That it was not placed is what we believe: an exchange that reports the order knows better.
+        """
         await self._pool.execute(
             """
             UPDATE kraken.orders SET txid = COALESCE($3, txid), updated_at = now(),
-                status = CASE WHEN status IN ('pending', 'open') THEN $2 ELSE status END,
-                reason = CASE WHEN status IN ('pending', 'open') THEN COALESCE($4, reason) ELSE reason END
+                status = CASE WHEN status IN ('pending', 'open', 'not_placed') THEN $2 ELSE status END,
+                reason = CASE WHEN status IN ('pending', 'open', 'not_placed') THEN COALESCE($4, reason) ELSE reason END
             WHERE id = $1
             """,
             order_id,
@@ -126,6 +129,18 @@ class Journal:
             reason,
         )
         return await self.get(order_id)
+
+    async def give_up(self, order: Order, reason: str) -> None:
+        """An order that the exchange does not have is not placed, unless it has been sent since it was read."""
+        await self._pool.execute(
+            """
+            UPDATE kraken.orders SET status = 'not_placed', reason = $3, updated_at = now()
+            WHERE id = $1 AND status = 'pending' AND deadline IS NOT DISTINCT FROM $2
+            """,
+            order.id,
+            order.deadline,
+            reason,
+        )
 
     async def book(self, trade: Trade) -> bool:
         """Book a trade; False if it is booked already."""
