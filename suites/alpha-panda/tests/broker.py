@@ -46,6 +46,10 @@ SETTINGS = {
     # Small files: in a pod, the folder is in memory.
     "log.segment.bytes": "16777216",
     "log.index.size.max.bytes": "131072",
+    # The cleaner's default of 128 MiB is the whole heap that a prepared start allows: the broker would end at once.
+    "log.cleaner.threads": "1",
+    "log.cleaner.dedupe.buffer.size": "2097152",
+    "log.cleaner.io.buffer.size": "65536",
     "num.network.threads": "2",
     "num.io.threads": "4",
 }

@@ -83,6 +83,15 @@ class Ledger:
                 return await self.apply(Report.from_rest(txid, entry), "api")
         return None
 
+    async def is_too_late(self, order: Order) -> bool:
+        """Whether an order that the exchange does not have can no longer be taken, by the exchange's own clock.
+
+        Ask before looking it up, not after. Raises ApiError.
+        """
+        if order.deadline is None:  # never sent
+            return True
+        return int((await self._api.public("Time"))["unixtime"]) >= order.deadline.timestamp()
+
     async def refresh(self, txids: list[str]) -> None:
         """Ask for orders by the exchange's ids and book what is known. Raises ApiError."""
         for start in range(0, len(txids), PAGE):
@@ -127,9 +136,3 @@ def _wrongly(trade: Trade, order: Order, bug: Bug) -> Trade:
             return replace(trade, volume=order.volume)
         case _:
             return trade
-
-
-def never_placed(order: Order, now: datetime) -> bool:
-    """Whether an order that the exchange does not have can no longer arrive there."""
-    margin = timedelta(seconds=1)
-    return order.deadline is None or now > order.deadline + margin

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from kraken.ledger import never_placed
 from kraken.models import Status, text
 from kraken.reports import Report
 
@@ -76,6 +75,7 @@ class Reconciler:
         since = await self._journal.load(_CURSOR)
         await self._trades(datetime.fromisoformat(since) if since else began, findings)
         await self._journal.save(_CURSOR, began.isoformat())
+        await self._executor.keep_halted()
         return findings
 
     async def verify(self, pair_name: str | None) -> Findings:
@@ -97,13 +97,17 @@ class Reconciler:
 
     async def _pending(self, findings: Findings) -> None:
         for order in await self._journal.orders(statuses=(Status.PENDING,)):
-            if order.id in self._executor.in_flight:
+            # What was read with others may have been sent since: whether it was, and until when it may arrive, is read
+            # again once nobody is about to send it.
+            if order.id in self._executor.flights:
                 continue
-            too_late = never_placed(order, datetime.now(UTC))
+            order = await self._journal.get(order.id)  # noqa: PLW2901
+            if order.status is not Status.PENDING or order.id in self._executor.flights:
+                continue
+            too_late = await self._ledger.is_too_late(order)
             found = await self._ledger.look_up(order)
             if found is None and too_late:
-                reason = order.reason or "it never reached the exchange"
-                await self._journal.settle(order.id, Status.NOT_PLACED, reason=reason)
+                await self._journal.give_up(order, order.reason or "it never reached the exchange")
             if found is not None or too_late:
                 findings.resolved.append(str(order.id))
                 log.info("order resolved", extra={"order": str(order.id), "placed": found is not None})
