@@ -100,7 +100,7 @@ class Settings(_Settings):
     max_active_runs_per_namespace: Annotated[int | None, Field(ge=1)] = None
     """Of the TestRuns of one namespace; as many as there may be in all when absent."""
     namespaces: tuple[str, ...] = ("*",)
-    """Whose TestRuns are this operator's; patterns as a shell knows them. So several operators can share a cluster."""
+    """Whose TestRuns are this operator's; patterns as a shell knows them. The others' are left alone."""
     image_pull_seconds: Annotated[float, Field(gt=0)] = 45.0
     quota: Quota = Quota()
     dns: DnsSelector = DnsSelector()

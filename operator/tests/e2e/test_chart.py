@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -169,9 +171,17 @@ def test_an_operator_that_cannot_end_its_runs_is_not_uninstalled(tenant: Tenant)
     log = kubectl("logs", "-n", OPERATOR_NAMESPACE, "job/seatrial-retire")
     assert f"{tenant.namespace}/hangs (Running)" in log
     assert "helm uninstall --no-hooks" in log
+    # The Job stays, for its log; what it was allowed to do does not.
+    for kind in ("serviceaccount", "role", "rolebinding", "clusterrole", "clusterrolebinding"):
+        namespace = "" if kind.startswith("cluster") else OPERATOR_NAMESPACE
+        eventually(f"{kind} seatrial-retire is gone", partial(_gone, kind, namespace), seconds=10)
     kubectl("scale", "deployment/seatrial", "-n", OPERATOR_NAMESPACE, "--replicas=1")
     expect(tenant, "hangs", End("Cancelled", "Cancelled", passed="1/2"))
     eventually("its environment is gone", lambda: environment_of(run) is None)
+
+
+def _gone(kind: str, namespace: str) -> bool:
+    return get(kind, "seatrial-retire", namespace) is None
 
 
 def local(text: str) -> str:
@@ -218,6 +228,28 @@ def test_installed_without_helm(flags: list[str], tenant: Tenant) -> None:
     tenant.tests("plain", ONE)
     tenant.run("plain", services={"redis": {}})
     expect(tenant, "plain", PASSED)
+
+
+def test_uninstalled_without_helm_as_the_manifest_says(tenant: Tenant) -> None:
+    """Its header's commands, with a run that is over and one that goes on: nothing hangs and nothing is left."""
+    helm("uninstall", RELEASE, "--wait", "--timeout", "3m")
+    manifest = (ROOT / "charts/install.yaml").read_text()
+    text = local(manifest)
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
+    kubectl("rollout", "status", "deployment/seatrial", "-n", OPERATOR_NAMESPACE, "--timeout=90s")
+    run = in_flight(tenant)
+    tenant.tests("plain", ONE)
+    tenant.run("plain")
+    expect(tenant, "plain", PASSED)
+    header = manifest.partition("---")[0]
+    commands = re.findall(r"^#   kubectl (.*)$", header, re.MULTILINE)
+    assert commands[0].startswith("apply"), commands
+    for command in commands[1:]:
+        words = ["-" if word == "install.yaml" else word for word in command.split()]
+        kubectl(*words, "--timeout=90s", stdin=text if "-" in words else None)
+    assert get("crd", DEFINITION) is None
+    assert environment_of(run) is None
+    eventually("the namespace is gone", lambda: get("namespace", OPERATOR_NAMESPACE) is None)
 
 
 def test_nobody_but_prometheus_reaches_the_operator(tenant: Tenant) -> None:
