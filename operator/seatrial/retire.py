@@ -74,7 +74,7 @@ class Retirement:
             await self._scale(1)
 
     async def _without_operator(self) -> list[str]:
-        """Let go of all TestRuns once the operator has stopped; instead, those that it took up until the last moment."""
+        """Let go of all TestRuns once the operator has stopped, or return those that it took up in its last moment."""
         await self._wait_for("the operator has not stopped", self.operator_pods)
         await self.end_runs()
         late = [self._name(run) for run in await self._runs() if self._taken_up(run) and not self._is_over(run)]
@@ -109,7 +109,9 @@ class Retirement:
             await self._scale(1)
         except ClusterError as error:
             command = f"kubectl scale -n {self.operator_namespace} deployment/seatrial --replicas=1"
-            raise TooLateError(f"{because}; the operator is stopped and cannot be started ({error}): {command}") from error
+            raise TooLateError(
+                f"{because}; the operator is stopped and cannot be started ({error}): {command}"
+            ) from error
 
     async def operator_pods(self) -> list[str]:
         pods = await self.api.list_all(collection("v1", "Pod", self.operator_namespace), OPERATOR)

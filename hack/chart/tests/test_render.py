@@ -168,7 +168,12 @@ def test_what_ends_runs_before_an_uninstallation_may_do_that_and_no_more(helm: P
     assert rules == {
         "ClusterRole": [{"apiGroups": ["seatrial.dev"], "resources": ["testruns"], "verbs": ["list", "patch"]}],
         "Role": [
-            {"apiGroups": ["apps"], "resources": ["deployments/scale"], "resourceNames": ["seatrial"], "verbs": ["patch"]},
+            {
+                "apiGroups": ["apps"],
+                "resources": ["deployments/scale"],
+                "resourceNames": ["seatrial"],
+                "verbs": ["patch"],
+            },
             {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
         ],
     }

@@ -31,8 +31,9 @@ LOCKS = {
 """Image -> the lock file of its environment, for each that is built right on one."""
 ROW = re.compile(r"^\| `(?P<name>[a-z-]+)` \| (?P<seen>\d+) \| (?P<most>\d+) \|", re.MULTILINE)
 SIZES = {row["name"]: (int(row["seen"]), int(row["most"])) for row in ROW.finditer(PAGE.read_text(encoding="utf-8"))}
-"""Image -> what it has and may have at most, in MB, its layers not compressed. It is pulled to every node: whoever makes
-one bigger should know it."""
+"""Image -> what it has and may have at most, in MB, its layers not compressed.
+
+It is pulled to every node: whoever makes one bigger should know it."""
 
 
 @cache

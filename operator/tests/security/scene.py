@@ -77,8 +77,8 @@ def set_up(mine: Tenant, theirs: Tenant) -> Scene:
 
 def _people(namespace: str) -> None:
     """author: the role edit. owner: the role admin, and everything of the product's group. caller: TestRuns and nothing
-    else. named: TestRuns, and one Secret and one ConfigMap by their names. maker: makes namespaces, and writes what is part of
-    an object: its status, its end, its node.
+    else. named: TestRuns, and one Secret and one ConfigMap by their names. maker: makes namespaces, and writes
+    what is part of an object: its status, its end, its node.
     """
     runs = {"apiGroups": ["seatrial.dev"], "resources": ["testruns"], "verbs": ["create", "get", "update", "patch"]}
     names = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["api-key"], "verbs": ["get"]}
