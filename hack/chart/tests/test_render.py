@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -189,6 +190,18 @@ def hooks_of(helm: Path, *values: str) -> list[Object]:
     rendered = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     objects = [item for item in yaml.safe_load_all(rendered) if item]
     return [item for item in objects if "helm.sh/hook" in (item["metadata"].get("annotations") or {})]
+
+
+def test_nobody_is_asked_about_a_write_that_changes_no_label(helm: Path) -> None:
+    """Kubelets and controllers write many times a second: the authorizer's answer is the last resort."""
+    policies = of_kind(render(helm), "ValidatingAdmissionPolicy")
+    reserved = next(item["spec"] for item in policies if item["metadata"]["name"] == "seatrial-reserved")
+    texts = [item["expression"].strip() for item in reserved["validations"]]
+    assert len(texts) == 4
+    for text in texts:
+        assert text.endswith("|| variables.mayOperate")
+        assert text.count("mayOperate") == 1
+    assert "authorizer" not in json.dumps(reserved["matchConditions"])
 
 
 def test_where_the_api_server_may_be(helm: Path) -> None:
