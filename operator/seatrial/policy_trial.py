@@ -13,7 +13,7 @@ from seatrial.naming import COMPONENT_LABEL, NAME_LABEL, RunId, component_labels
 from seatrial.observe import PodView, view_pods
 from seatrial.plan.environment import AGENT_USER
 from seatrial.plan.namespace import binding, isolation, namespace
-from seatrial.plan.pods import container_security, metadata, pod_spec, resources
+from seatrial.plan.pods import container_security, metadata, placement, pod_spec, resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +120,7 @@ def _pod(run: RunId, settings: Settings, name: str, *arguments: str) -> Object:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": metadata(run, name, component_labels(run, COMPONENT, name)),
-        "spec": pod_spec(user=AGENT_USER, restartPolicy="Never", containers=[container]),
+        "spec": pod_spec(user=AGENT_USER, restartPolicy="Never", containers=[container]) | placement(settings.runs),
     }
 
 

@@ -79,6 +79,15 @@ class Egress(_Settings):
     """Whose runs may: names and patterns of the namespaces of TestRuns."""
 
 
+class RunPods(_Settings):
+    """Where the pods of all runs may run, and how; what is empty is left to the cluster."""
+
+    runtime_class_name: str = ""
+    node_selector: dict[str, str] = {}
+    tolerations: tuple[dict[str, Any], ...] = ()
+    priority_class_name: str = ""
+
+
 class NetworkPolicies(_Settings):
     """What is asked of the cluster's network plugin."""
 
@@ -106,6 +115,7 @@ class Settings(_Settings):
     dns: DnsSelector = DnsSelector()
     egress: tuple[Egress, ...] = ()
     network_policies: NetworkPolicies = NetworkPolicies()
+    runs: RunPods = RunPods()
 
 
 def load_settings(path: Path) -> Settings:

@@ -15,7 +15,7 @@ from seatrial.decide import Orders, Past, decide
 from seatrial.enforcement import Enforcement
 from seatrial.errors import ForbiddenError
 from seatrial.policy_trial import CLIENT, SERVER, Enforced, judge
-from seatrial.settings import NetworkPolicies
+from seatrial.settings import NetworkPolicies, RunPods
 from seatrial.verdict import Judgement, State
 from tests.builders import SETTINGS, T0, plan_of, snapshot_of
 from tests.fake_cluster import FakeCluster
@@ -171,6 +171,21 @@ async def test_pods_that_do_not_run_are_named_with_what_they_wait_for(monkeypatc
     ):
         assert words in said
     assert enforcement.finding.text == said
+
+
+async def test_the_pods_are_where_those_of_runs_are() -> None:
+    runs = RunPods(runtime_class_name="gvisor", node_selector={"pool": "tests"})
+    cluster = FakeCluster()
+    seen: list[tuple[str, dict[str, str]]] = []
+
+    def note() -> None:
+        seen.extend((pod["spec"]["runtimeClassName"], pod["spec"]["nodeSelector"]) for pod in cluster.of_kind("Pod"))
+
+    cluster.on_change += [note, _play(cluster, {"reached": True, "ingress": True, "egress": True})]
+    async with asyncio.timeout(30):
+        await Enforcement(cluster, STRICT.model_copy(update={"runs": runs})).watch(lambda: None)
+    assert seen
+    assert all(placed == ("gvisor", {"pool": "tests"}) for placed in seen)
 
 
 async def test_where_nobody_wants_to_know_that_is_said() -> None:
