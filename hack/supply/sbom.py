@@ -64,7 +64,7 @@ def describe(archive: Archive) -> Document:
 
 
 def describe_once(archive: Archive) -> Document:
-    """The same; what Syft has said about these very bytes before is kept beside the archives."""
+    """The same; what Syft has said about an archive of that key is kept beside the archives. Raises SbomError."""
     folder = archive.path.parent.parent / "sbom"
     kept = folder / f"{archive.path.stem}-{program().parent.name}.cdx.json"
     if not kept.is_file():
