@@ -57,6 +57,7 @@ class NetworkPolicy(_Values):
     enabled: bool
     metrics_from: list[Object]
     api_server_ports: Annotated[list[Annotated[int, Field(ge=1, le=65535)]], Field(min_length=1)]
+    api_server_cidrs: list[Network]
 
 
 class Switch(_Values):

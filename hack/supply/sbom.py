@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from hack.cluster.build import GoModule, build
@@ -60,6 +61,22 @@ def describe(archive: Archive) -> Document:
     if done.returncode:
         raise SbomError(f"{archive.reference}: syft exited with {done.returncode}: {done.stderr.strip()}")
     return dict(json.loads(done.stdout))
+
+
+def describe_once(archive: Archive) -> Document:
+    """The same; what Syft has said about an archive of that key is kept beside the archives. Raises SbomError."""
+    folder = archive.path.parent.parent / "sbom"
+    kept = folder / f"{archive.path.stem}-{program().parent.name}.cdx.json"
+    if not kept.is_file():
+        document = describe(archive)
+        folder.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
+            json.dump(document, file)
+        Path(file.name).replace(kept)
+        for other in folder.glob(f"{archive.name}-{archive.reference.rpartition(':')[2]}-*.cdx.json"):
+            if other != kept:
+                other.unlink(missing_ok=True)
+    return dict(json.loads(kept.read_text(encoding="utf-8")))
 
 
 def write(names: list[str]) -> Iterable[tuple[Path, int]]:

@@ -79,6 +79,15 @@ class Egress(_Settings):
     """Whose runs may: names and patterns of the namespaces of TestRuns."""
 
 
+class RunPods(_Settings):
+    """Where the pods of all runs may run, and how; what is empty is left to the cluster."""
+
+    runtime_class_name: str = ""
+    node_selector: dict[str, str] = {}
+    tolerations: tuple[dict[str, Any], ...] = ()
+    priority_class_name: str = ""
+
+
 class NetworkPolicies(_Settings):
     """What is asked of the cluster's network plugin."""
 
@@ -100,12 +109,13 @@ class Settings(_Settings):
     max_active_runs_per_namespace: Annotated[int | None, Field(ge=1)] = None
     """Of the TestRuns of one namespace; as many as there may be in all when absent."""
     namespaces: tuple[str, ...] = ("*",)
-    """Whose TestRuns are this operator's; patterns as a shell knows them. So several operators can share a cluster."""
+    """Whose TestRuns are this operator's; patterns as a shell knows them. The others' are left alone."""
     image_pull_seconds: Annotated[float, Field(gt=0)] = 45.0
     quota: Quota = Quota()
     dns: DnsSelector = DnsSelector()
     egress: tuple[Egress, ...] = ()
     network_policies: NetworkPolicies = NetworkPolicies()
+    runs: RunPods = RunPods()
 
 
 def load_settings(path: Path) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,7 @@ def test_lint(values: list[str], helm: Path) -> None:
         ("catalogue.redis.versions.9=", "/catalogue/redis/versions/9"),
         ("catalogue.redis.image=redis:9", "image"),
         ("networkPolicy.apiServerPorts={70000}", "/networkPolicy/apiServerPorts/0"),
+        ("networkPolicy.apiServerCidrs={api.example.com}", "/networkPolicy/apiServerCidrs/0"),
         ("crds.keep=maybe", "/crds/keep"),
         ("uninstall.timeoutSeconds=0", "/uninstall/timeoutSeconds"),
         ("serviceMonitor.interval=soon", "/serviceMonitor/interval"),
@@ -108,18 +110,23 @@ def test_the_definitions_are_those_that_are_generated(helm: Path) -> None:
         assert "annotations" not in item["metadata"]
 
 
+def _named(objects: list[Object]) -> set[str]:
+    return {f"{item['kind']}/{item['metadata']['name']}" for item in objects}
+
+
 @pytest.mark.parametrize(
     ("switch", "kinds"),
     [
-        ("networkPolicy.enabled", {"NetworkPolicy"}),
-        ("podDisruptionBudget.enabled", {"PodDisruptionBudget"}),
-        ("serviceMonitor.enabled", {"Service", "ServiceMonitor"}),
+        ("networkPolicy.enabled", {"NetworkPolicy/seatrial"}),
+        ("podDisruptionBudget.enabled", {"PodDisruptionBudget/seatrial"}),
+        ("serviceMonitor.enabled", {"Service/seatrial-metrics", "ServiceMonitor/seatrial"}),
+        ("dashboard.enabled", {"ConfigMap/seatrial-dashboard"}),
     ],
 )
 def test_what_can_be_switched(switch: str, kinds: set[str], helm: Path) -> None:
-    on = {item["kind"] for item in render(helm, "--set", f"{switch}=true")}
-    off = {item["kind"] for item in render(helm, "--set", f"{switch}=false")}
+    on, off = (_named(render(helm, "--set", f"{switch}={value}")) for value in ("true", "false"))
     assert on - off == kinds
+    assert off < on
 
 
 def test_images_by_digest(helm: Path) -> None:
@@ -154,6 +161,55 @@ def test_what_an_administrator_expects_reaches_the_pods(helm: Path) -> None:
         assert pod["spec"]["priorityClassName"] == "important"
     assert pods["Deployment"]["metadata"]["labels"]["team"] == "platform"
     assert pods["Deployment"]["metadata"]["annotations"]["reviewed"] == "yes"
+
+
+def test_what_ends_runs_before_an_uninstallation_may_do_that_and_no_more(helm: Path) -> None:
+    hooks = hooks_of(helm)
+    rules = {item["kind"]: item["rules"] for item in hooks if item["kind"] in {"ClusterRole", "Role"}}
+    assert rules == {
+        "ClusterRole": [{"apiGroups": ["seatrial.dev"], "resources": ["testruns"], "verbs": ["list", "patch"]}],
+        "Role": [
+            {
+                "apiGroups": ["apps"],
+                "resources": ["deployments/scale"],
+                "resourceNames": ["seatrial"],
+                "verbs": ["patch"],
+            },
+            {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+        ],
+    }
+    for item in hooks:
+        policy = item["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
+        assert policy == "before-hook-creation,hook-succeeded", "Helm 4 deletes the ones before a hook that fails"
+    assert hooks_of(helm, "--set", "uninstall.endRuns=false") == []
+
+
+def hooks_of(helm: Path, *values: str) -> list[Object]:
+    """The hooks of the chart."""
+    command = [str(helm), "template", "seatrial", str(CHART), *values]
+    rendered = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    objects = [item for item in yaml.safe_load_all(rendered) if item]
+    return [item for item in objects if "helm.sh/hook" in (item["metadata"].get("annotations") or {})]
+
+
+def test_nobody_is_asked_about_a_write_that_changes_no_label(helm: Path) -> None:
+    """Kubelets and controllers write many times a second: the authorizer's answer is the last resort."""
+    policies = of_kind(render(helm), "ValidatingAdmissionPolicy")
+    reserved = next(item["spec"] for item in policies if item["metadata"]["name"] == "seatrial-reserved")
+    texts = [item["expression"].strip() for item in reserved["validations"]]
+    assert len(texts) == 4
+    for text in texts:
+        assert text.endswith("|| variables.mayOperate")
+        assert text.count("mayOperate") == 1
+    assert "authorizer" not in json.dumps(reserved["matchConditions"])
+
+
+def test_where_the_api_server_may_be(helm: Path) -> None:
+    anywhere = of_kind(render(helm), "NetworkPolicy")[0]["spec"]["egress"][0]
+    assert "to" not in anywhere
+    there = of_kind(render(helm, "--set", "networkPolicy.apiServerCidrs={10.0.0.1/32,fd00::/8}"), "NetworkPolicy")[0]
+    blocks = [{"ipBlock": {"cidr": cidr}} for cidr in ("10.0.0.1/32", "fd00::/8")]
+    assert there["spec"]["egress"][0] == {**anywhere, "to": blocks}
 
 
 def test_one_operator_and_never_two(helm: Path) -> None:

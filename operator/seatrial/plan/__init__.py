@@ -10,7 +10,7 @@ from seatrial.plan.applications import plan_application
 from seatrial.plan.environment import connection_secret, environment_input, environment_pod
 from seatrial.plan.model import Copy, Plan, PlanError, PlannedApplication, PlannedService, PlannedSuite
 from seatrial.plan.namespace import binding, isolation, namespace
-from seatrial.plan.pods import bound_cpu
+from seatrial.plan.pods import bound_cpu, placement
 from seatrial.plan.services import plan_services
 from seatrial.plan.suites import inpod_config_map, plan_suite
 
@@ -61,6 +61,15 @@ def make_plan(
     )
     for pods in (*(item.deployment for item in applications), *(item.job for item in suites)):
         bound_cpu(pods["spec"]["template"]["spec"], settings.quota.container_cpu)
+    environment = environment_pod(run, settings.images, services)
+    specs = (
+        *(item["spec"] for item in environment if item["kind"] == "Pod"),
+        *(item.pod["spec"] for item in services),
+        *(item.deployment["spec"]["template"]["spec"] for item in applications),
+        *(item.job["spec"]["template"]["spec"] for item in suites),
+    )
+    for pod in specs:
+        pod.update(placement(settings.runs))
     copies = {
         (copy.kind, copy.source): copy
         for part in (services, applications, suites)
@@ -78,7 +87,7 @@ def make_plan(
         ),
         connection=connection_secret(run, services),
         copies=tuple(copies.values()),
-        environment=environment_pod(run, settings.images, services),
+        environment=environment,
         services=services,
         applications=applications,
         suites=suites,

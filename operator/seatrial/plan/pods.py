@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from seatrial.api.spec import EnvVar, Resources
     from seatrial.plan.model import Object
+    from seatrial.settings import RunPods
 
 SERVICE_ACCOUNT = "run"
 GRACE_SECONDS = 1
@@ -36,6 +37,12 @@ def pod_spec(*, grace_seconds: int = GRACE_SECONDS, user: int | None = None, **m
         "securityContext": security,
         **more,
     }
+
+
+def placement(wanted: RunPods) -> Object:
+    """The fields of a pod's spec that an administrator sets for all runs."""
+    fields: Object = wanted.model_dump(mode="json", by_alias=True)
+    return {name: value for name, value in fields.items() if value}
 
 
 def container_security() -> Object:

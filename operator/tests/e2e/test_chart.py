@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from hack.cluster.layout import API_SERVICE_ADDRESS, OUTSIDE_ADDRESS
 from hack.install.digests import by_digest
+from tests.security.dialling import ALONE, DIAL, server_pod
 
 from .chart import CHART, RELEASE, helm, upgrade
 from .ends import PASSED, End, expect
@@ -169,9 +173,17 @@ def test_an_operator_that_cannot_end_its_runs_is_not_uninstalled(tenant: Tenant)
     log = kubectl("logs", "-n", OPERATOR_NAMESPACE, "job/seatrial-retire")
     assert f"{tenant.namespace}/hangs (Running)" in log
     assert "helm uninstall --no-hooks" in log
+    # The Job stays, for its log; what it was allowed to do does not.
+    for kind in ("serviceaccount", "role", "rolebinding", "clusterrole", "clusterrolebinding"):
+        namespace = "" if kind.startswith("cluster") else OPERATOR_NAMESPACE
+        eventually(f"{kind} seatrial-retire is gone", partial(_gone, kind, namespace), seconds=10)
     kubectl("scale", "deployment/seatrial", "-n", OPERATOR_NAMESPACE, "--replicas=1")
     expect(tenant, "hangs", End("Cancelled", "Cancelled", passed="1/2"))
     eventually("its environment is gone", lambda: environment_of(run) is None)
+
+
+def _gone(kind: str, namespace: str) -> bool:
+    return get(kind, "seatrial-retire", namespace) is None
 
 
 def local(text: str) -> str:
@@ -205,7 +217,7 @@ def generations(text: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("flags", [[], ["--server-side"]], ids=["client-side", "server-side"])
 def test_installed_without_helm(flags: list[str], tenant: Tenant) -> None:
-    """`kubectl apply -f install.yaml`, again and again."""
+    """`kubectl apply -f install.yaml`, again and again, and gone without a trace."""
     helm("uninstall", RELEASE, "--wait", "--timeout", "3m")
     text = local((ROOT / "charts/install.yaml").read_text())
     force = ["--force-conflicts"] if flags else []
@@ -218,6 +230,23 @@ def test_installed_without_helm(flags: list[str], tenant: Tenant) -> None:
     tenant.tests("plain", ONE)
     tenant.run("plain", services={"redis": {}})
     expect(tenant, "plain", PASSED)
+    if flags:
+        _remove_as_the_manifest_says(tenant, text)
+
+
+def _remove_as_the_manifest_says(tenant: Tenant, text: str) -> None:
+    """The commands of its header, with a run that is over and one that goes on: nothing hangs and nothing is left."""
+    run = in_flight(tenant)
+    header = (ROOT / "charts/install.yaml").read_text().partition("---")[0]
+    commands = re.findall(r"^#   kubectl (.*)$", header, re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["apply", "delete", "delete"]
+    for command in commands[1:]:
+        words = ["-" if word == "install.yaml" else word for word in command.split()]
+        kubectl(*words, "--timeout=90s", stdin=text if "-" in words else None)
+    assert get("crd", DEFINITION) is None
+    assert environment_of(run) is None
+    assert get("namespace", OPERATOR_NAMESPACE) is None
+    upgrade(CHART, "--create-namespace")  # what looks at the operator after each test finds one
 
 
 def test_nobody_but_prometheus_reaches_the_operator(tenant: Tenant) -> None:
@@ -253,6 +282,32 @@ def test_nobody_but_prometheus_reaches_the_operator(tenant: Tenant) -> None:
     tenant.apply(pod)
     kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/neighbour", "-n", tenant.namespace)
     assert kubectl("logs", "neighbour", "-n", tenant.namespace).strip() == "[True, False]"
+
+
+@pytest.mark.node
+def test_what_the_operator_reaches() -> None:
+    """The ports of an API server anywhere; with its addresses in the values, only there."""
+    slices = items("endpointslices", "default", "kubernetes.io/service-name=kubernetes")
+    port, endpoint = slices[0]["ports"][0]["port"], slices[0]["endpoints"][0]["addresses"][0]
+    api, same, other = f"tcp:{endpoint}:{port}", f"tcp:{OUTSIDE_ADDRESS}:443", f"tcp:{OUTSIDE_ADDRESS}:80"
+    assert _as_the_operator("anywhere", api, same, other) == {api: True, same: True, other: False}
+    addresses = ",".join(f"{address}/32" for address in (endpoint, API_SERVICE_ADDRESS))
+    upgrade(CHART, "--set", f"networkPolicy.apiServerCidrs={{{addresses}}}")
+    assert _as_the_operator("there", api, same, other) == {api: True, same: False, other: False}
+
+
+def _as_the_operator(name: str, *targets: str) -> dict[str, bool]:
+    """What a pod reaches that the operator's NetworkPolicy takes for the operator."""
+    pod = server_pod(name, DIAL + ALONE)
+    pod["metadata"]["labels"] = {"app.kubernetes.io/name": "seatrial", "app.kubernetes.io/instance": RELEASE}
+    pod["spec"]["containers"][0]["env"] = [{"name": "TARGETS", "value": " ".join(targets)}]
+    kubectl("apply", "-n", OPERATOR_NAMESPACE, "-f", "-", stdin=json.dumps(pod))
+    try:
+        where = [f"pod/{name}", "-n", OPERATOR_NAMESPACE]
+        kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", *where, "--timeout=60s")
+        return dict(json.loads(kubectl("logs", *where)))
+    finally:
+        kubectl("delete", "pod", name, "-n", OPERATOR_NAMESPACE)
 
 
 def test_the_operator_may_be_evicted(tenant: Tenant) -> None:

@@ -104,6 +104,7 @@ def test_no_condition_that_is_missing_makes_a_run_pass(missing: str) -> None:
         run["status"]["conditions"] = [item for item in run["status"]["conditions"] if item["type"] != missing]
         words = judge([run])[0].words
         assert "Healthy" not in words
+        assert words[0] != "Current"
         assert words[1] != "Current"
 
 

@@ -13,7 +13,7 @@ REFUSED_BY = {
     "RBAC": r"cannot \w+ resource|attempting to grant RBAC permissions not currently held",
     "fence": r"ValidatingAdmissionPolicy 'seatrial-fence'",
     "reserved": r"ValidatingAdmissionPolicy 'seatrial-reserved'",
-    "secrets": r"ValidatingAdmissionPolicy 'seatrial-secrets'.*may not read|names? 1\d Secrets|may name 16 Secrets",
+    "secrets": r"ValidatingAdmissionPolicy 'seatrial-secrets'.*(may not read|may name 16 Secrets)",
     "configmaps": r"ValidatingAdmissionPolicy 'seatrial-configmaps'.*may not read",
     "Pod Security": r"violates PodSecurity \"restricted",
     "schema": r"unknown field|is invalid|does not match the namespace|strict decoding",

@@ -42,9 +42,20 @@ def job(labels: Object | None = None) -> Object:
 
 
 def deployment() -> Object:
+    return controller("Deployment")
+
+
+def controller(kind: str) -> Object:
     template = {"metadata": {"labels": {"a": "b"}}, "spec": pod_spec()}
-    spec = {"replicas": 0, "selector": {"matchLabels": {"a": "b"}}, "template": template}
-    return thing("apps/v1", "Deployment", labels=RUN, spec=spec)
+    spec: Object = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
+    if kind != "DaemonSet":
+        spec["replicas"] = 0
+    return thing("apps/v1", kind, labels=RUN, spec=spec)
+
+
+def cron_job() -> Object:
+    spec = {"schedule": "0 0 1 1 *", "suspend": True, "jobTemplate": {"spec": job()["spec"]}}
+    return thing("batch/v1", "CronJob", labels=RUN, spec=spec)
 
 
 def binding(

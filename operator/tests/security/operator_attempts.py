@@ -7,7 +7,21 @@ from typing import Any
 
 from .actors import APPLY
 from .attempt import CORE, OPERATOR, OURS, RBAC, Attempt, delete, get, merge, post
-from .bodies import binding, deployment, event, job, namespace, pod, result_slice, run, thing
+from .bodies import (
+    CONTAINER,
+    RUN,
+    binding,
+    controller,
+    cron_job,
+    deployment,
+    event,
+    job,
+    namespace,
+    pod,
+    result_slice,
+    run,
+    thing,
+)
 
 Object = dict[str, Any]
 
@@ -17,6 +31,9 @@ def writes() -> list[Attempt]:
     o, own = OPERATOR, f"{CORE}/$my_space"
     author = {"kind": "ServiceAccount", "name": "author", "namespace": "$tenant"}
     token = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    labelled = thing("authentication.k8s.io/v1", "TokenRequest", "run", {"seatrial.dev/run-uid": "$my_uid"}, spec={})
+    apps = "/apis/apps/v1/namespaces/$my_space"
+    ephemeral = {"metadata": {"labels": RUN}, "spec": {"ephemeralContainers": [{**CONTAINER, "name": "shell"}]}}
     account_token = {"kubernetes.io/service-account.name": "default"}
     sa_secret = thing(
         "v1", "Secret", labels={"seatrial.dev/run-uid": "$my_uid"}, type="kubernetes.io/service-account-token"
@@ -83,6 +100,13 @@ def writes() -> list[Attempt]:
         Attempt(o, "a way through the API server to a run's pod", "GET", f"{own}/pods/redis:6379/proxy/", by=("RBAC",)),
         post(o, "a token of another service account", f"{CORE}/kube-system/serviceaccounts/default/token", token),
         post(o, "a token of a run's service account", f"{own}/serviceaccounts/run/token", token),
+        post(o, "a token of a run's service account, with the label of the run", f"{own}/serviceaccounts/run/token", labelled),
+        # What no run consists of
+        post(o, "Lease in kube-system", "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases", thing("coordination.k8s.io/v1", "Lease", spec={})),
+        post(o, "Lease in a run's namespace", "/apis/coordination.k8s.io/v1/namespaces/$my_space/leases", thing("coordination.k8s.io/v1", "Lease", labels=RUN, spec={})),
+        *(post(o, f"{kind} in a run's namespace", f"{apps}/{kind.lower()}s", controller(kind)) for kind in ("StatefulSet", "DaemonSet", "ReplicaSet")),
+        post(o, "CronJob in a run's namespace", "/apis/batch/v1/namespaces/$my_space/cronjobs", cron_job()),
+        merge(o, "an ephemeral container in a run's pod", f"{own}/pods/redis/ephemeralcontainers", ephemeral),
         # Itself, and the cluster
         merge(o, "another image for itself", "/apis/apps/v1/namespaces/$system/deployments/seatrial", {"metadata": {"labels": {"a": "b"}}}),
         merge(o, "its own configuration", f"{CORE}/$system/configmaps/seatrial", {"data": {"config.yaml": ""}}),

@@ -56,7 +56,7 @@ def set_up(mine: Tenant, theirs: Tenant) -> Scene:
     """Two finished runs whose environments are kept, so that they take nobody's slot."""
     for tenant, name in ((mine, "mine"), (theirs, "theirs")):
         tenant.tests("quick", QUICK)
-        tenant.apply(_secret("api-key"), _secret("other-key"), _bystander())
+        tenant.apply(_secret("api-key"), _secret("other-key"), _bystander(), _idle())
         suite = {"name": "it", "testsFrom": {"configMapRef": {"name": "quick"}}}
         tenant.run(name, services={"redis": {}}, suites=[suite], retention={"onSuccess": "2h", "onFailure": "2h"})
     runs = {"my": mine.finished("mine"), "their": theirs.finished("theirs")}
@@ -77,20 +77,28 @@ def set_up(mine: Tenant, theirs: Tenant) -> Scene:
 
 def _people(namespace: str) -> None:
     """author: the role edit. owner: the role admin, and everything of the product's group. caller: TestRuns and nothing
-    else. named: TestRuns, and one Secret and one ConfigMap by their names. maker: also makes namespaces.
+    else. named: TestRuns, and one Secret and one ConfigMap by their names. maker: makes namespaces, and writes
+    what is part of an object: its status, its end, its node.
     """
     runs = {"apiGroups": ["seatrial.dev"], "resources": ["testruns"], "verbs": ["create", "get", "update", "patch"]}
     names = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["api-key"], "verbs": ["get"]}
     maps = {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["quick"], "verbs": ["get"]}
     every = {"apiGroups": ["seatrial.dev"], "resources": ["*"], "verbs": ["*"]}
-    spaces = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "create", "update", "patch", "delete"]}
-    roles = {"callers": [runs], "named": [runs, names, maps], "everything": [every]}
+    makes = ["namespaces", "namespaces/status", "namespaces/finalize"]
+    spaces = {"apiGroups": [""], "resources": makes, "verbs": ["get", "create", "update", "patch", "delete"]}
+    # As the kubelet, the scheduler and the controller of Jobs have it; no built-in role for people does.
+    parts = ["pods/status", "pods/binding", "bindings"]
+    states = [
+        {"apiGroups": [""], "resources": parts, "verbs": ["create", "patch"]},
+        {"apiGroups": ["batch"], "resources": ["jobs/status"], "verbs": ["patch"]},
+    ]
+    roles = {"callers": [runs], "named": [runs, names, maps], "everything": [every], "states": states}
     objects: list[Object] = [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": who}} for who in PEOPLE
     ]
     objects += [_object("Role", name, rules=rules) for name, rules in roles.items()]
     bindings = (("author", "ClusterRole", "edit"), ("owner", "ClusterRole", "admin"), ("owner", "Role", "everything"),
-                ("caller", "Role", "callers"), ("named", "Role", "named"))  # fmt: skip
+                ("caller", "Role", "callers"), ("named", "Role", "named"), ("maker", "Role", "states"))  # fmt: skip
     objects += [
         _object("RoleBinding", f"{who}-{role}", roleRef=_ref(kind, role), subjects=[_subject(who, namespace)])
         for who, kind, role in bindings
@@ -133,6 +141,13 @@ def _bystander() -> Object:
     """A pod that nobody schedules, so that it is there and does nothing."""
     spec = {"schedulerName": "nobody", "containers": [{"name": "it", "image": "localhost/none:1"}]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bystander"}, "spec": spec}
+
+
+def _idle() -> Object:
+    """A Job that starts nothing."""
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "it", "image": "localhost/none:1"}]}}
+    spec = {"suspend": True, "template": template}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "idle"}, "spec": spec}
 
 
 def _slice_of(run: Object) -> str:

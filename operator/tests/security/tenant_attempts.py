@@ -78,6 +78,18 @@ def tenants() -> list[Attempt]:
         merge("maker", "no Pod Security in another run's namespace", f"{CORE}/$their_space",
                {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}, "reserved"),
         merge("maker", "no label in another run's namespace", f"{CORE}/$their_space", {"metadata": {"labels": {"seatrial.dev/run-uid": None}}}, "reserved"),
+        # The same by way of a part of the object
+        merge("maker", "another run's namespace as that of its own, by its status", f"{CORE}/$their_space/status", {"metadata": {"labels": uid}}, "reserved"),
+        merge("maker", "its own namespace as that of another run, by its status", f"{CORE}/$tenant/status", {"metadata": {"labels": theirs}}, "reserved"),
+        merge("maker", "no Pod Security in another run's namespace, by its status", f"{CORE}/$their_space/status", {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": None}}}, "reserved"),
+        Attempt("maker", "its own namespace as that of another run, by its end", "PUT", f"{CORE}/$tenant/finalize",
+                thing("v1", "Namespace", "$tenant", theirs, spec={"finalizers": ["kubernetes"]}), by=("reserved",)),
+        merge("maker", "the label of another run on a pod, by its status", f"{CORE}/$tenant/pods/bystander/status", {"metadata": {"labels": theirs}}, "reserved"),
+        merge("maker", "the label of another run on a Job, by its status", "/apis/batch/v1/namespaces/$tenant/jobs/idle/status", {"metadata": {"labels": theirs}}, "reserved"),
+        post("maker", "the label of another run on a pod, by binding it", f"{CORE}/$tenant/pods/bystander/binding",
+             thing("v1", "Binding", "bystander", theirs, target={"kind": "Node", "name": "nowhere"}), "reserved"),
+        post("maker", "the label of another run on a pod, by binding it the old way", f"{CORE}/$tenant/bindings",
+             thing("v1", "Binding", "bystander", theirs, target={"kind": "Node", "name": "nowhere"}), "reserved"),
         # More than a restricted pod
         post(a, "root", runs, run(suites=suite(runAsUser=0)), "schema"),
         post(a, "an image for a service", runs, run(services={"redis": {"image": "mine"}}), "schema", strict=True),

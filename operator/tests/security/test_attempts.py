@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.kubectl import kubectl
 
-from .attempt import OURS, REFUSED_BY, Attempt
+from .attempt import CORE, OURS, REFUSED_BY, Attempt, merge
 from .attempts import ATTEMPTS
 from .bodies import run, variable
 
@@ -82,6 +82,19 @@ def test_who_may_not_read_a_secret_may_still_cancel_a_run_that_names_it(held: Sc
         held, Attempt("caller", "", "PATCH", f"{OURS}/$tenant/testruns/held", patch, "application/merge-patch+json")
     )
     assert answer.status == 200, str(answer)
+
+
+def test_a_status_may_be_written_where_labels_stay_as_they_are(held: Scene) -> None:
+    """As kubelets and controllers do, which the policies must not be in the way of."""
+    condition = {"type": "example.com/seen", "status": "True"}
+    uid = {"seatrial.dev/run-uid": "$their_uid"}
+    for path, body in (
+        (f"{CORE}/$their_space/status", {"metadata": {"labels": uid}}),
+        (f"{CORE}/$tenant/status", {}),
+        (f"{CORE}/$tenant/pods/bystander/status", {"status": {"conditions": [condition]}}),
+    ):
+        answer = _send(held, merge("maker", "", path, body))
+        assert answer.status == 200, f"{path}: {answer}"
 
 
 def test_a_status_that_is_created_with_a_run_is_nothing(held: Scene) -> None:

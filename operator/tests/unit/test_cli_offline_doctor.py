@@ -234,7 +234,7 @@ def older() -> dict[str, Any]:
             {POLICIES: (200, {"data": {"networkPoliciesEnforced": "False", "networkPoliciesMessage": "open"}})},
             "network policies", State.WARN, "open",
         ),
-        ({POLICIES: (200, {})}, "network policies", State.WARN, "has not said yet"),
+        ({POLICIES: (200, {})}, "network policies", State.WARN, "or was told not to look"),
         ({POLICIES: (404, {"message": "not found"})}, "network policies", State.WARN, "not known"),
         # Who may not list Deployments looks where the guide has it installed.
         ({DEPLOYMENTS: (403, {})}, "network policies", State.OK, "they were refused"),
@@ -249,3 +249,23 @@ async def test_what_is_wrong_with_a_cluster(
     check = by_name(await check_cluster(cluster(HEALTHY | changes)))[name]
     assert check.state is state
     assert seen in check.seen
+
+
+async def test_who_may_not_look_for_the_operator_can_say_where_it_is(cluster: Callable[[Answers], Where]) -> None:
+    """A tenant: no Deployments, and everybody's ConfigMap in another namespace than the guide's."""
+    elsewhere = POLICIES.replace("seatrial-system", "ops")
+    answers = HEALTHY | {
+        DEPLOYMENTS: (403, {}),
+        POLICIES: (403, {"message": "no"}),
+        "/apis/apps/v1/namespaces/ops/deployments": (403, {}),
+        elsewhere: HEALTHY[POLICIES],
+    }
+    where = cluster(answers)
+    lost = by_name(await check_cluster(where))["network policies"]
+    assert lost.state is State.WARN
+    assert "looked in seatrial-system, since you may not list Deployments" in lost.seen
+    assert "--operator-namespace NAMESPACE" in lost.next
+    found = by_name(await check_cluster(where, "ops"))
+    assert found["network policies"].state is State.OK
+    assert found["operator"].seen == "you may not list Deployments in namespace ops: not looked at"
+    assert "auth can-i list deployments.apps -n ops" in found["operator"].next

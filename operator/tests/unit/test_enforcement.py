@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from seatrial import enforcement as module
 from seatrial.agent import network_check
 from seatrial.decide import Orders, Past, decide
-from seatrial.enforcement import CLIENT, SERVER, Enforced, Enforcement, judge
+from seatrial.enforcement import Enforcement
 from seatrial.errors import ForbiddenError
-from seatrial.settings import NetworkPolicies
+from seatrial.policy_trial import CLIENT, SERVER, Enforced, judge
+from seatrial.settings import NetworkPolicies, RunPods
 from seatrial.verdict import Judgement, State
 from tests.builders import SETTINGS, T0, plan_of, snapshot_of
 from tests.fake_cluster import FakeCluster
@@ -124,6 +126,77 @@ async def test_what_cannot_be_tried_is_not_known() -> None:
     task.cancel()
     assert enforcement.finding.enforced is Enforced.UNKNOWN
     assert "no room" in enforcement.finding.message
+
+
+def _stuck(cluster: FakeCluster) -> Callable[[], None]:
+    """A node that cannot pull the image."""
+
+    def react() -> None:
+        for pod in cluster.of_kind("Pod"):
+            waiting = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "localhost/none:1"'}
+            status = {"name": "it", "state": {"waiting": waiting}}
+            pod["status"] = {"phase": "Pending", "containerStatuses": [status]}
+
+    return react
+
+
+async def test_pods_that_do_not_run_are_named_with_what_they_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every message; in an Event once, however often it is tried; and each pause is longer."""
+    monkeypatch.setattr(module, "CHECK_SECONDS", 0.05)
+    cluster = FakeCluster()
+    cluster.on_change.append(_stuck(cluster))
+    enforcement, pauses, stop, sleep = Enforcement(cluster, STRICT), [], asyncio.Event(), asyncio.sleep
+
+    async def pause(seconds: float) -> None:
+        if seconds >= module.UNKNOWN_SECONDS:
+            pauses.append(seconds)
+            if len(pauses) == 6:
+                stop.set()
+                await asyncio.Event().wait()
+        await sleep(0 if seconds >= module.UNKNOWN_SECONDS else seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    task = asyncio.create_task(enforcement.watch(lambda: None))
+    async with asyncio.timeout(30):
+        await stop.wait()
+    task.cancel()
+    assert pauses == [30, 60, 120, 240, 300, 300]
+    assert cluster.own_events == [("ops", "NetworkPoliciesUnknown", True)]
+    said = cluster.objects["ConfigMap", "ops", "seatrial-status"]["data"]["networkPoliciesMessage"]
+    for words in (
+        "pod server waits (ImagePullBackOff) Back-off pulling image",
+        "in namespace seatrial-network-check-",
+        "waited 0.05 s",
+        "kubectl get pods --all-namespaces --watch -l seatrial.dev/component=check",
+    ):
+        assert words in said
+    assert enforcement.finding.text == said
+
+
+async def test_the_pods_are_where_those_of_runs_are() -> None:
+    runs = RunPods(runtime_class_name="gvisor", node_selector={"pool": "tests"})
+    cluster = FakeCluster()
+    seen: list[tuple[str, dict[str, str]]] = []
+
+    def note() -> None:
+        seen.extend((pod["spec"]["runtimeClassName"], pod["spec"]["nodeSelector"]) for pod in cluster.of_kind("Pod"))
+
+    cluster.on_change += [note, _play(cluster, {"reached": True, "ingress": True, "egress": True})]
+    async with asyncio.timeout(30):
+        await Enforcement(cluster, STRICT.model_copy(update={"runs": runs})).watch(lambda: None)
+    assert seen
+    assert all(placed == ("gvisor", {"pool": "tests"}) for placed in seen)
+
+
+async def test_where_nobody_wants_to_know_that_is_said() -> None:
+    cluster = FakeCluster()
+    unasked = STRICT.model_copy(update={"network_policies": NetworkPolicies(check=False)})
+    await Enforcement(cluster, unasked).watch(lambda: None)
+    data = cluster.objects["ConfigMap", "ops", "seatrial-status"]["data"]
+    assert data["networkPoliciesEnforced"] == "Unknown"
+    assert data["networkPoliciesMessage"].startswith("not checked: the chart value networkPolicies.check is false")
+    assert cluster.own_events == []
+    assert cluster.of_kind("Namespace") == []
 
 
 ERROR = Judgement(State.ERROR, "NetworkPoliciesNotEnforced", "no")

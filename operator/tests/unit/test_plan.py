@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -18,9 +19,9 @@ from seatrial.plan.addresses import Address, Names, application_variables
 from seatrial.plan.pods import cores
 from seatrial.plan.services import PLANNERS
 from seatrial.plan.suites import pytest_args
-from seatrial.settings import parse_settings
+from seatrial.settings import RunPods, parse_settings
 from tests.builders import INPOD_FILES, NAMESPACE, RUN, SETTINGS, plan_of, run_spec, suite_spec
-from tests.golden.plans import CASES, objects_of, pod_specs, read_case
+from tests.golden.plans import CASES, FOLDER, objects_of, pod_specs, read_case
 from tests.pod_rules import containers_of, problems, size_of
 
 Object = dict[str, Any]
@@ -41,6 +42,25 @@ def variables_of(container: Object) -> dict[str, Any]:
 
 
 # --- Every pod ----------------------------------------------------------------------------------------------
+
+
+PLACEMENT: Object = {
+    "runtimeClassName": "gvisor",
+    "nodeSelector": {"pool": "tests"},
+    "tolerations": [{"key": "tests", "operator": "Exists"}],
+    "priorityClassName": "tests",
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_pod_is_where_the_administrator_has_runs(case: str) -> None:
+    manifest = yaml.safe_load((FOLDER / case / "testrun.yaml").read_text())
+    placed = SETTINGS.model_copy(update={"runs": RunPods.model_validate(PLACEMENT)})
+    for plan, wanted in ((read_case(case), {}), (plan_of(manifest["spec"], settings=placed), PLACEMENT)):
+        specs = pod_specs(plan)
+        assert len(specs) >= 1 + len(plan.services) + len(plan.applications) + len(plan.suites)
+        for name, spec in specs.items():
+            assert {key: spec[key] for key in PLACEMENT if key in spec} == wanted, name
 
 
 @pytest.mark.parametrize(("case", "name"), PODS, ids=[f"{case}: {name}" for case, name in PODS])

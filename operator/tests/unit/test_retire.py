@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from seatrial import retire
-from seatrial.errors import NotFoundError
+from seatrial.errors import ConflictError, ForbiddenError, NotFoundError
 from seatrial.naming import FINALIZER
 from seatrial.retire import Retirement, TooLateError
 
@@ -41,6 +41,10 @@ class Api:
         self.patches: list[tuple[str, Object]] = []
         self.idle = idle
         self.replicas = 1
+        self.late: Object | None = None
+        """A run that the operator takes up in its last moment."""
+        self.conflicts = 0
+        """So many times somebody else is faster."""
 
     async def list_all(self, path: str, selector: str = "") -> list[Object]:
         if path.endswith("/pods"):
@@ -56,18 +60,31 @@ class Api:
         if path.endswith("/deployments/seatrial/scale"):
             self.replicas = body["spec"]["replicas"]
             self.patches.append(("scale", body))
+            if self.late is not None:
+                self.runs["late"], self.late = self.late, None
+            for name in self.runs if self.replicas else ():
+                self._obey(name)
             return {}
         name = path.rpartition("/")[2]
         if name not in self.runs:
             raise NotFoundError(name)
+        if "finalizers" in body["metadata"] and self.conflicts:
+            self.conflicts -= 1
+            self.runs[name]["metadata"]["resourceVersion"] = "8"
+            raise ConflictError(name)
         self.patches.append((name, body))
         item = self.runs[name]
         item["spec"] |= body.get("spec", {})
         item["metadata"] |= body["metadata"]
-        if "spec" in body and not self.idle:
-            phase = "Passed" if item["status"].get("phase") == "Passed" else "Cancelled"
-            self.runs[name] |= {"status": run(name, phase, cleaned=True)["status"]}
+        if self.replicas and not self.idle:
+            self._obey(name)
         return item
+
+    def _obey(self, name: str) -> None:
+        item = self.runs[name]
+        if "retention" in item["spec"]:
+            phase = "Passed" if item["status"].get("phase") == "Passed" else "Cancelled"
+            item["status"] = run(name, phase, cleaned=True)["status"]
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +139,58 @@ async def test_an_operator_that_does_not_stop() -> None:
         await carry_out(api, seconds=0.01)
 
 
+async def test_a_run_that_was_taken_up_in_the_last_moment_has_its_operator_again() -> None:
+    api = Api(run("going", "Running"))
+    api.late = run("late", "Running")
+    await carry_out(api)
+    assert [body["spec"]["replicas"] for name, body in api.patches if name == "scale"] == [0, 1, 0]
+    assert api.runs["late"]["status"]["phase"] == "Cancelled"
+    assert api.runs["late"]["metadata"]["finalizers"] == ["example.com/theirs"]
+
+
+async def test_a_run_that_nobody_took_up_needs_no_operator() -> None:
+    api = Api()
+    api.late = run("late", "")
+    api.late["metadata"]["finalizers"] = []
+    await carry_out(api)
+    assert [body["spec"]["replicas"] for name, body in api.patches if name == "scale"] == [0]
+
+
+async def test_whoever_changes_a_run_meanwhile_is_no_trouble() -> None:
+    api = Api(run("done", "Passed", cleaned=True))
+    api.conflicts = 2
+    await carry_out(api)
+    assert api.patches[-1] == (
+        "done",
+        {"metadata": {"uid": "uid-done", "resourceVersion": "8", "finalizers": ["example.com/theirs"]}},
+    )
+
+
+async def test_after_a_failure_the_operator_is_there_again() -> None:
+    api = Api(run("done", "Passed", cleaned=True))
+    api.conflicts = 1_000_000
+    with pytest.raises(TooLateError, match=r"have our finalizer: team-a/done \(Passed\)"):
+        await carry_out(api, seconds=0.05)
+    assert api.replicas == 1
+
+
+async def test_an_operator_that_cannot_be_started_again_has_a_command() -> None:
+    api = Api()
+    stop = api.call
+
+    async def only_stop(method: str, path: str, **more: Any) -> Object:
+        if more["body"]["spec"]["replicas"]:
+            raise ForbiddenError("no longer")
+        await stop(method, path, **more)
+        api.replicas = 1  # its pod stays
+        return {}
+
+    api.call = only_stop  # type: ignore[method-assign,assignment]
+    with pytest.raises(TooLateError, match=r"kubectl scale -n seatrial-system deployment/seatrial --replicas=1"):
+        await carry_out(api, seconds=0.01)
+
+
 async def test_a_run_that_is_deleted_meanwhile_is_no_trouble() -> None:
     api = Api()
-    await Retirement(api, ("*",), "x", 0)._release(run("gone", "Passed"))
+    assert await Retirement(api, ("*",), "x", 0)._patch(run("gone", "Passed"), {})
     assert api.patches == []

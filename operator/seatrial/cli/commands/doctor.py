@@ -29,6 +29,15 @@ def doctor(
     context: Context = "",
     kubeconfig: Kubeconfig = None,
     cluster: InCluster = False,
+    operator_namespace: Annotated[
+        str,
+        typer.Option(
+            "--operator-namespace",
+            metavar="NAME",
+            help="Where the operator is installed; looked for when absent.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Check this machine for local runs, and the cluster where there is a kubeconfig.
 
@@ -36,7 +45,7 @@ def doctor(
     """
     from seatrial.cli.doctor import State, examine
 
-    checks = examine(Where(namespace, context, kubeconfig, cluster), files or ())
+    checks = examine(Where(namespace, context, kubeconfig, cluster), files or (), operator_namespace)
     failed = any(check.state is State.FAIL for check in checks)
     if output is Output.JSON:
         print(json.dumps({"ready": not failed, "checks": [asdict(check) for check in checks]}, indent=2))

@@ -22,13 +22,20 @@ LEAST_KUBERNETES = (1, 29)
 _AREA = "cluster"
 _INSTALL = "helm upgrade --install seatrial charts/seatrial --namespace seatrial-system --create-namespace"
 _NAMESPACE = "seatrial-system"
-_OPERATORS = "/apis/apps/v1/deployments"
+_ELSEWHERE = "seatrial doctor --cluster{flags} --operator-namespace NAMESPACE, with that of the operator"
+_NOTHING_SAID = (
+    "the operator has not said whether the cluster enforces them: it has just started, "
+    "or was told not to look (chart value networkPolicies.check)"
+)
 _SELECTOR = "app.kubernetes.io/name=seatrial"
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-async def check_cluster(where: Where) -> list[Check]:
-    """All checks of the cluster. Where none was asked for, none of them fails: local runs need no cluster."""
+async def check_cluster(where: Where, home: str = "") -> list[Check]:
+    """All checks of the cluster. Where none was asked for, none of them fails: local runs need no cluster.
+
+    `home` is the operator's namespace; looked for when empty, which takes the right to list all Deployments.
+    """
     from seatrial.cli.cluster import connect
 
     worst = State.FAIL if where.explicit else State.WARN
@@ -42,8 +49,8 @@ async def check_cluster(where: Where) -> list[Check]:
             return [
                 _kubernetes(cluster.server, version, worst),
                 *[await _crd(cluster, definition, worst) for definition in crds()],
-                await _operator(cluster, worst),
-                await _network_policies(cluster),
+                await _operator(cluster, worst, home),
+                await _network_policies(cluster, home),
                 *[await _may(cluster, verb, resource, worst) for verb, resource in _RIGHTS],
             ]
     except CliError as error:
@@ -102,17 +109,22 @@ def fields(schema: dict[str, Any], path: str = "") -> frozenset[str]:
     return frozenset(found | fields(items, f"{path}[]")) if isinstance(items, dict) else frozenset(found)
 
 
-async def _operator(cluster: RunCluster, worst: State) -> Check:
+async def _operator(cluster: RunCluster, worst: State, home: str) -> Check:
     name = "operator"
     try:
-        answer = await cluster.ask("GET", _OPERATORS, query=[("labelSelector", _SELECTOR)])
+        answer = await cluster.ask("GET", _operators(home), query=[("labelSelector", _SELECTOR)])
     except ForbiddenError:
-        return Check(_AREA, name, State.WARN, "you may not list Deployments of all namespaces: not looked at")
+        where = f"in namespace {home}" if home else "of all namespaces"
+        advice = f"kubectl{cluster.where.cluster_flags} auth can-i list deployments.apps" + (
+            f" -n {home}" if home else " --all-namespaces"
+        )
+        return Check(_AREA, name, State.WARN, f"you may not list Deployments {where}: not looked at", advice)
     except ClusterError as error:
         return Check(_AREA, name, worst, str(error))
     items = answer.get("items") or []
     if not items:
-        return Check(_AREA, name, worst, f"no Deployment has the label {_SELECTOR}", _INSTALL)
+        there = f" in namespace {home}" if home else ""
+        return Check(_AREA, name, worst, f"no Deployment{there} has the label {_SELECTOR}", _INSTALL)
     metadata, status = items[0]["metadata"], items[0].get("status") or {}
     place = f"{metadata['namespace']}/{metadata['name']}"
     if not status.get("readyReplicas"):
@@ -126,30 +138,39 @@ async def _operator(cluster: RunCluster, worst: State) -> Check:
     return Check(_AREA, name, State.OK, f"{place} is ready, version {version}")
 
 
-async def _network_policies(cluster: RunCluster) -> Check:
+async def _network_policies(cluster: RunCluster, home: str) -> Check:
     """What the operator has found out when it started; everybody may read it."""
     name = "network policies"
+    guessed, flags = "", cluster.where.cluster_flags
+    namespace = home
     try:
-        namespace = await _home(cluster)
+        if not namespace:
+            namespace, guessed = await _home(cluster)
         found = await cluster.ask("GET", f"/api/v1/namespaces/{namespace}/configmaps/{STATUS_CONFIG_MAP}")
     except ClusterError as error:
-        return Check(_AREA, name, State.WARN, f"not known whether the cluster enforces them: {error}")
+        seen = f"not known whether the cluster enforces them: {error}{guessed}"
+        command = f"kubectl{flags} -n {namespace or _NAMESPACE} get configmap {STATUS_CONFIG_MAP}"
+        return Check(_AREA, name, State.WARN, seen, _ELSEWHERE.format(flags=flags) if guessed else command)
     data = found.get("data") or {}
-    said = str(data.get("networkPoliciesMessage") or "the operator has not said yet whether the cluster enforces them")
+    said = str(data.get("networkPoliciesMessage") or _NOTHING_SAID)
     if data.get("networkPoliciesEnforced") == "True":
         return Check(_AREA, name, State.OK, f"enforced: {said}")
-    advice = f"kubectl -n {namespace} logs deployment/seatrial; see docs/security.md, Isolation"
+    advice = f"kubectl{flags} -n {namespace} logs deployment/seatrial; see docs/security.md, Isolation"
     return Check(_AREA, name, State.WARN, said, advice)
 
 
-async def _home(cluster: RunCluster) -> str:
-    """The operator's namespace; the one that the guide names where Deployments may not be listed."""
+def _operators(namespace: str) -> str:
+    return f"/apis/apps/v1/namespaces/{namespace}/deployments" if namespace else "/apis/apps/v1/deployments"
+
+
+async def _home(cluster: RunCluster) -> tuple[str, str]:
+    """The operator's namespace, and, where Deployments may not be listed, that it is the one which the guide names."""
     try:
-        answer = await cluster.ask("GET", _OPERATORS, query=[("labelSelector", _SELECTOR)])
+        answer = await cluster.ask("GET", _operators(""), query=[("labelSelector", _SELECTOR)])
     except ForbiddenError:
-        return _NAMESPACE
+        return _NAMESPACE, f" (looked in {_NAMESPACE}, since you may not list Deployments of all namespaces)"
     found = answer.get("items") or [{}]
-    return str((found[0].get("metadata") or {}).get("namespace", _NAMESPACE))
+    return str((found[0].get("metadata") or {}).get("namespace", _NAMESPACE)), ""
 
 
 _RIGHTS = (

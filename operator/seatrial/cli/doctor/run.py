@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from seatrial.cli.options import Where
 
 
-def examine(where: Where, files: Iterable[Path] = ()) -> list[Check]:
+def examine(where: Where, files: Iterable[Path] = (), operator_namespace: str = "") -> list[Check]:
     """Check the machine, the services, and the cluster where there is a kubeconfig or one was asked for.
 
-    `files` are manifests whose services must be there. Raises ManifestError.
+    `files` are manifests whose services must be there; an empty `operator_namespace` is looked for. Raises
+    ManifestError.
     """
     checks = [*check_machine(), *check_services(_needed(files))]
-    if where.explicit or _has_kubeconfig():
+    if where.explicit or operator_namespace or _has_kubeconfig():
         from seatrial.cli.doctor.cluster import check_cluster
 
-        checks += asyncio.run(check_cluster(where))
+        checks += asyncio.run(check_cluster(where, operator_namespace))
     return checks
 
 
