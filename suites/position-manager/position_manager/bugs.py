@@ -60,10 +60,9 @@ def as_read(
 ) -> tuple[SymbolState, FundingContext | MarketData]:
     """A symbol's state and the message that meets it."""
     match bug, message:
-        case Bug.DUPLICATES_COUNTED, FundingContext():
-            return replace(state, funding_ms=min(state.funding_ms, message.timestamp_ms - 1)), message
-        case Bug.DUPLICATES_COUNTED, MarketData():
-            return replace(state, market_ms=min(state.market_ms, message.timestamp_ms - 1)), message
+        case Bug.DUPLICATES_COUNTED, _:
+            last_ms = state.funding_ms if isinstance(message, FundingContext) else state.market_ms
+            return state, message.model_copy(update={"timestamp_ms": max(message.timestamp_ms, last_ms + 1)})
         case Bug.FUNDING_SIGN, FundingContext():  # what is accrued now was earned at the rate in the state
             return replace(state, funding_rate=-state.funding_rate), message
         case Bug.FLOAT_PRICES, MarketData():

@@ -135,7 +135,9 @@ def test_duplicates_counted(opened: SymbolState) -> None:
 
 def test_funding_sign(opened: SymbolState) -> None:
     eight_hours = 8 * 3_600_000
-    right, wrong = (applied(opened, context(1000 + eight_hours), bug).state.position for bug in (None, Bug.FUNDING_SIGN))
+    right, wrong = (
+        applied(opened, context(1000 + eight_hours), bug).state.position for bug in (None, Bug.FUNDING_SIGN)
+    )
     assert right is not None
     assert wrong is not None
     assert right.funding == -wrong.funding == Decimal("0.08")
