@@ -117,6 +117,10 @@ golden: $(VENV)/.installed ## Write the golden manifests anew; read the diff
 repeat: $(VENV)/.installed ## SUITE=NAME: twenty times in random order in one environment, then two copies side by side
 	@$(BIN)/python -m hack.repeat $(SUITE) $(REPEAT)
 
+.PHONY: mutations
+mutations: $(VENV)/.installed ## SUITE=NAME, or all five: each deliberate bug of the service must turn its suite red
+	@$(BIN)/python -m hack.mutations $(SUITE)
+
 .PHONY: examples
 examples: install ## Every example on the cluster and on this machine, compared
 	@SEATRIAL_EXAMPLES=all $(PYTEST) operator/tests/e2e/test_examples.py

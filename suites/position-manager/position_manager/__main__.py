@@ -37,6 +37,8 @@ def main() -> None:
             print(f"{'.'.join(map(str, problem['loc'])).upper() or 'settings'}: {problem['msg']}", file=sys.stderr)
         sys.exit(2)
     _log_as_json(settings.log_level.upper())
+    if settings.position_manager_bug is not None:
+        log.warning("a deliberate bug is switched on", extra={"bug": settings.position_manager_bug})
     try:
         asyncio.run(_serve(settings))
     except (UnreachableError, PortError) as error:

@@ -18,7 +18,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from pydantic import ValidationError
 
-from position_manager.domain import Outcome, Transition, apply_funding, apply_market, rehedge
+from position_manager.bugs import Bug, as_read, limits_of, rehedged
+from position_manager.domain import Outcome, Transition, apply_funding, apply_market
 from position_manager.messages import FUNDING_CONTEXT, INPUT_TOPICS, TOPICS, FundingContext, MarketData
 from position_manager.state import SymbolState
 from position_manager.store import StateStore
@@ -47,6 +48,8 @@ class Session:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
+        self._bug = settings.position_manager_bug
+        self._limits = limits_of(settings, self._bug)
         self._store = StateStore(settings.redis_url.get_secret_value(), metrics)
         servers = settings.kafka_bootstrap_servers
         self._producer = AIOKafkaProducer(bootstrap_servers=servers, client_id=CLIENT, enable_idempotence=True)
@@ -94,7 +97,8 @@ class Session:
         try:
             while not interrupt.is_set():
                 batch = await self._poll(min(due - time.monotonic(), LONGEST_POLL_SECONDS), interrupted)
-                if self._assigned.is_set():  # someone else may have changed states before these partitions came (back)
+                # Someone else may have changed states before these partitions came (back).
+                if self._assigned.is_set() and self._bug is not Bug.MEMORY_TRUSTED:
                     await self._restore()
                 if batch:
                     await self._process(batch)
@@ -126,7 +130,7 @@ class Session:
 
     async def _restore(self) -> None:
         self._assigned.clear()
-        self._states = await self._store.load()
+        self._states = {} if self._bug is Bug.STATE_FORGOTTEN else await self._store.load()
         self._count_open()
 
     async def _process(self, batch: dict[TopicPartition, list[Any]]) -> None:
@@ -168,10 +172,11 @@ class Session:
         if not self._settings.manages(message.symbol):
             return None, "foreign"
         state = self._states.get(message.symbol, SymbolState(message.symbol))
+        state, message = as_read(state, message, self._bug)
         if isinstance(message, FundingContext):
-            transition = apply_funding(replace(state, partition=record.partition), message, self._settings)
+            transition = apply_funding(replace(state, partition=record.partition), message, self._limits)
         else:
-            transition = apply_market(state, message, self._settings)
+            transition = apply_market(state, message, self._limits)
         if transition.detail:
             log.warning("message rejected", extra={"symbol": message.symbol, "reason": transition.detail})
         for event in transition.events:
@@ -183,7 +188,8 @@ class Session:
         at_ms = time.time_ns() // 1_000_000
         owned = {tp.partition for tp in self._consumer.assignment() if tp.topic == FUNDING_CONTEXT}
         candidates = [state for state in self._states.values() if state.partition in owned]
-        transitions = [t for state in candidates if (t := rehedge(state, self._settings, at_ms)) is not None]
+        asked = (rehedged(state, self._limits, at_ms, self._bug) for state in candidates)
+        transitions = [transition for transition in asked if transition is not None]
         if transitions:
             self._states |= {t.state.symbol: t.state for t in transitions}
             await self._make_durable((t.state.symbol for t in transitions), [e for t in transitions for e in t.events])

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, RedisDsn, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from position_manager.bugs import Bug  # noqa: TC001 - pydantic reads annotations
 from position_manager.limits import Limits
 
 
@@ -23,6 +24,7 @@ class Settings(Limits, BaseSettings):
     connect_deadline_seconds: float = Field(60, gt=0, description="for Kafka, its topics and Redis, at start and later")
     http_port: int = Field(8080, ge=0, le=65_535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "debug", "info", "warning", "error"] = "INFO"
+    position_manager_bug: Bug | None = Field(None, description="a deliberate bug, for the suite's own test")
 
     @field_validator("redis_url")
     @classmethod
