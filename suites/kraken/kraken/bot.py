@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kraken import risk
 from kraken.candles import volatility
 from kraken.crash import Crash
-from kraken.errors import ApiError, DataError, RiskError
+from kraken.errors import ApiError, RiskError
 from kraken.executor import TradeExecutor
 from kraken.exits import Exits
 from kraken.feeds import ExecutionFeed, MarketFeed
@@ -90,7 +90,6 @@ class TradingBot:
 
     async def run(self) -> None:
         """Recover, then go on until cancelled."""
-        await self.override.load()
         await self._recover()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.market.stream.run(self.api.session))
@@ -121,8 +120,11 @@ class TradingBot:
             raise RiskError({"risk": "the risk allowed is below the least that can be traded"})
         return await self.trade(OrderRequest.model_validate(request.model_dump() | {"volume": sized["volume"]}))
 
-    async def halt(self, reason: str) -> list[Order]:
-        """Nothing new from now on; what is open is cancelled. Exits that protect positions still happen."""
+    async def halt(self, reason: str) -> tuple[list[Order], dict[str, str]]:
+        """Nothing new from now on; what is open is cancelled. Exits that protect positions still happen.
+
+        What was cancelled, and why others are not yet: the reconciliation goes on with them.
+        """
         await self.override.halt(reason)
         return await self.executor.cancel_all()
 
@@ -136,11 +138,12 @@ class TradingBot:
         while True:
             attempt += 1
             try:
+                await self.override.load()
                 findings = await self.reconciler.run()
                 for order in await self.journal.guarded():
                     await self.market.watch(await self.pairs.get(order.pair))
-            except (ApiError, DataError) as error:
-                log.warning("the exchange is out of reach", extra={"error": str(error)})
+            except Exception as error:  # noqa: BLE001  (the exchange or the database: both are waited for)
+                log.warning("cannot recover yet", extra={"error": f"{type(error).__name__}: {error}"})
                 pause = backoff(attempt, self.settings.backoff_base_seconds, self.settings.backoff_max_seconds)
                 await asyncio.sleep(pause)
             else:
@@ -155,14 +158,16 @@ class TradingBot:
                 async with asyncio.timeout(self.settings.reconcile_seconds):
                     await self._due.wait()
             except TimeoutError:
-                if not await self.reconciler.is_needed():
-                    continue
-            self._due.clear()
+                pass
             try:
-                await self.reconciler.run()
-            except ApiError as error:
+                if self._due.is_set() or await self.reconciler.is_needed():
+                    self._due.clear()
+                    await self.reconciler.run()
+            except Exception as error:  # noqa: BLE001  (the exchange or the database; neither ends the service)
                 self.metrics.errors.labels("reconcile").inc()
-                log.warning("reconciliation failed, tried again", extra={"error": str(error)})
+                log.warning("reconciliation failed, tried again", extra={"error": f"{type(error).__name__}: {error}"})
+                await asyncio.sleep(self.settings.backoff_base_seconds)
+                self._due.set()
 
     def _request_reconciliation(self) -> None:
         self._due.set()

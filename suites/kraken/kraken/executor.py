@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections import Counter
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,13 +12,13 @@ from kraken import risk
 from kraken.bugs import Bug
 from kraken.crash import Crash, Point
 from kraken.errors import ApiError, ConflictError, DataError, RejectedError, RiskError, UnavailableError
+from kraken.flights import Flights
 from kraken.models import Order, OrderRequest, Status
+from kraken.requests import add_order_params
 from kraken.retry import backoff
 from kraken.settings import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kraken.api import KrakenApi
     from kraken.journal import Journal
     from kraken.ledger import Ledger
@@ -66,45 +64,29 @@ class TradeExecutor:
         self._metrics = metrics
         self._crash = crash
         self._admission = asyncio.Lock()
-        self._flights: Counter[uuid.UUID] = Counter()
+        self.flights = Flights()
 
     async def execute(self, request: OrderRequest) -> Order:
         """The order as far as it has come. Raises RiskError, ConflictError, RejectedError for an unknown pair."""
         pair = await self._pairs.get(request.pair)
-        known = await self._journal.find(request.id)
-        if known is not None:
-            if known.pair != pair.name or not known.is_what_was_asked(request):
-                raise ConflictError(f"order {request.id} exists and is another one")
-            if known.status is not Status.NOT_PLACED:
-                return known
         order = Order.admitted(request, pair.name, request.mode.at_most(self._settings.trading_mode))
-        with self._flight(order.id):
+        known = await self._journal.find(request.id)
+        if known is not None and _same(order, known).status is not Status.NOT_PLACED:
+            return known
+        with self.flights.of(order.id):
             # One at a time: limits are checked against what all orders before this one may still do.
             async with self._admission:
                 await self._assess(order, pair)
                 admitted = await self._journal.admit(order)
             if admitted:
                 return await self._sent(order)
-        return await self._journal.get(order.id)
-
-    def is_in_flight(self, order_id: uuid.UUID) -> bool:
-        """Whether somebody here is about to send it, or waits for the answer."""
-        return order_id in self._flights
-
-    @contextmanager
-    def _flight(self, order_id: uuid.UUID) -> Iterator[None]:
-        """Begins before the order is in the journal: the reconciliation must not take it for one left behind."""
-        self._flights[order_id] += 1
-        try:
-            yield
-        finally:
-            self._flights[order_id] -= 1
-            self._flights += Counter()  # drops what is at 0
+        return _same(order, await self._journal.get(order.id))
 
     async def _sent(self, order: Order) -> Order:
         """Send an admitted order, again only when it certainly is not there."""
         placed = await self._place(order)
-        if placed.mode is Mode.PAPER and not placed.status.is_final:
+        late = self._override.halted is not None and placed.parent is None
+        if (placed.mode is Mode.PAPER or late) and placed.status is Status.OPEN:
             placed = await self.cancel(placed.id)
         self._metrics.orders.labels(f"placed_{placed.status}").inc()
         return placed
@@ -124,9 +106,33 @@ class TradeExecutor:
         await self._ledger.refresh([order.txid])
         return await self._journal.get(order_id)
 
-    async def cancel_all(self) -> list[Order]:
-        """All open orders of this service; those of others on the same account are left alone."""
-        return [await self.cancel(order.id) for order in await self._journal.orders(statuses=(Status.OPEN,))]
+    async def cancel_all(self) -> tuple[list[Order], dict[str, str]]:
+        """What was cancelled of this service's orders, and why others could not be, by their ids.
+
+        Orders of others on the same account are left alone, and so are exits. One that is on its way is not there
+        yet: it is cancelled when it arrives.
+        """
+        done, failed = [], {}
+        for order in await self._journal.orders(statuses=(Status.PENDING, Status.OPEN), limit=None):
+            if order.parent is not None:
+                continue
+            try:
+                after = await self.cancel(order.id)
+            except ApiError as error:
+                failed[str(order.id)] = str(error)
+                continue
+            if after.status.is_final:
+                done.append(after)
+            else:
+                failed[str(order.id)] = f"it is {after.status}; it is cancelled as soon as that is possible"
+        return done, failed
+
+    async def keep_halted(self) -> None:
+        """While trading is halted, whatever is still open is cancelled."""
+        if self._override.halted is not None:
+            _, failed = await self.cancel_all()
+            for order_id, why in failed.items():
+                log.warning("not cancelled by the halt, tried again", extra={"order": order_id, "error": why})
 
     async def exit(self, parent: Order, reason: str) -> Order:
         """Sell what an order bought, or buy back what it sold, at the market; the rest of the order is cancelled."""
@@ -134,16 +140,18 @@ class TradeExecutor:
             parent = await self.cancel(parent.id)
         earlier = await self._journal.exits(parent.id)
         left = parent.executed - sum(order.executed for order in earlier)
+        # One that was not placed is taken up again, by its id.
+        number = sum(order.status is not Status.NOT_PLACED for order in earlier)
         request = OrderRequest(
             # Follows from what it is for: were it asked for twice, it would be the same order.
-            id=uuid.uuid5(parent.id, f"exit-{len(earlier)}"),
+            id=uuid.uuid5(parent.id, f"exit-{number}"),
             pair=parent.pair,
             side="sell" if parent.side == "buy" else "buy",
             type="market",
             volume=left,
         )
         order = Order.admitted(request, parent.pair, Mode.LIVE).with_(parent=parent.id, reason=reason)
-        with self._flight(order.id):
+        with self.flights.of(order.id):
             if not await self._journal.admit(order):
                 return await self._journal.get(order.id)
             log.info("exit", extra={"order": str(parent.id), "pair": parent.pair, "reason": reason})
@@ -173,8 +181,11 @@ class TradeExecutor:
 
     async def _place(self, order: Order) -> Order:
         reason = ""
-        params = self._params(order)
+        params = add_order_params(order)
         for _ in range(self._settings.attempts):
+            if self._override.halted is not None and order.parent is None:
+                reason = f"trading is halted: {self._override.halted}"
+                break
             deadline = datetime.now(UTC) + timedelta(seconds=self._settings.order_deadline_seconds)
             await self._journal.sending(order.id, deadline)
             self._crash.reach(Point.ADMITTED)
@@ -232,21 +243,9 @@ class TradeExecutor:
             pause = backoff(attempt, self._settings.backoff_base_seconds, self._settings.order_deadline_seconds / 2)
             await asyncio.sleep(pause)
 
-    @staticmethod
-    def _params(order: Order) -> dict[str, str]:
-        params = {
-            "pair": order.pair,
-            "type": order.side,
-            "ordertype": order.kind,
-            "volume": f"{order.volume:f}",
-            "cl_ord_id": str(order.id),
-        }
-        if order.price is not None:
-            params["price"] = f"{order.price:f}"
-        if order.leverage > 1:
-            params["leverage"] = f"{order.leverage}:1"
-        if order.post_only:
-            params["oflags"] = "post"
-        if order.mode is Mode.VALIDATE:
-            params["validate"] = "true"
-        return params
+
+def _same(asked: Order, known: Order) -> Order:
+    """The known one. Raises ConflictError if it is not what is asked for."""
+    if not known.is_the_same_as(asked):
+        raise ConflictError(f"order {asked.id} exists and is another one")
+    return known

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS: Final = 0.2
 POOL_SIZE: Final = 4
-EXIT_ATTEMPTS: Final = 5
 UNREACHABLE: Final = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
 _COLUMNS: Final = (
     "id, txid, pair, side, kind, price, volume, leverage, mode, post_only, stop_loss, take_profit, parent, status, "
@@ -84,7 +83,8 @@ class Journal:
                                        take_profit, parent, status, reason, created_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
             ON CONFLICT (id) DO UPDATE SET status = excluded.status, reason = excluded.reason, deadline = NULL,
-                                           created_at = excluded.created_at, updated_at = now()
+                                           volume = excluded.volume, created_at = excluded.created_at,
+                                           updated_at = now()
             WHERE orders.status = 'not_placed'
             RETURNING id
             """,
@@ -133,10 +133,8 @@ class Journal:
     async def give_up(self, order: Order, reason: str) -> None:
         """An order that the exchange does not have is not placed, unless it has been sent since it was read."""
         await self._pool.execute(
-            """
-            UPDATE kraken.orders SET status = 'not_placed', reason = $3, updated_at = now()
-            WHERE id = $1 AND status = 'pending' AND deadline IS NOT DISTINCT FROM $2
-            """,
+            "UPDATE kraken.orders SET status = 'not_placed', reason = $3, updated_at = now() "
+            "WHERE id = $1 AND status = 'pending' AND deadline IS NOT DISTINCT FROM $2",
             order.id,
             order.deadline,
             reason,
@@ -176,9 +174,9 @@ class Journal:
         return {row["txid"]: _order(row) for row in rows}
 
     async def orders(
-        self, *, statuses: Sequence[Status] = (), pair: str | None = None, limit: int = 1000
+        self, *, statuses: Sequence[Status] = (), pair: str | None = None, limit: int | None = 1000
     ) -> list[Order]:
-        """The latest first."""
+        """The latest first; without a limit all."""
         rows = await self._pool.fetch(
             f"{_SELECT} WHERE (cardinality($1::text[]) = 0 OR status = ANY($1)) AND ($2::text IS NULL OR pair = $2) "
             "ORDER BY created_at DESC LIMIT $3",
@@ -189,10 +187,7 @@ class Journal:
         return [_order(row) for row in rows]
 
     async def guarded(self, pair: str | None = None) -> list[Order]:
-        """Orders with a stop-loss or take-profit that have traded and are not left yet.
-
-        None that is being left now, and none that could not be left in 5 attempts.
-        """
+        """Orders with a stop-loss or take-profit that have traded and are not left yet; none that is being left now."""
         rows = await self._pool.fetch(
             f"""{_SELECT} WHERE ($1::text IS NULL OR pair = $1) AND (stop_loss IS NOT NULL OR take_profit IS NOT NULL)
             AND filled.executed > (
@@ -201,8 +196,7 @@ class Journal:
             )
             AND NOT EXISTS (
                 SELECT FROM kraken.orders AS e WHERE e.parent = o.id AND e.status IN ('pending', 'open')
-            )
-            AND (SELECT count(*) FROM kraken.orders AS e WHERE e.parent = o.id) < {EXIT_ATTEMPTS}""",  # noqa: S608  (constants)
+            )""",  # noqa: S608  (constants)
             pair,
         )
         return [_order(row) for row in rows]

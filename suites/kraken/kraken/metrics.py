@@ -33,6 +33,9 @@ class Metrics:
         self.trades = Counter("kraken_trades", "Trades booked", ["source"], registry=self._registry)
         self.books = Counter("kraken_book_checksum_errors", "Order books found wrong", registry=self._registry)
         self.breaker = Gauge("kraken_breaker_open", "Whether the circuit breaker is open", registry=self._registry)
+        self.failing_exits = Gauge(
+            "kraken_exits_failing", "Positions that have to be left and could not be yet", registry=self._registry
+        )
         self.errors = Counter("kraken_errors", "Errors of background work", ["task"], registry=self._registry)
         self._durations: deque[float] = deque(maxlen=REMEMBERED)
         self._executions: deque[float] = deque(maxlen=REMEMBERED)

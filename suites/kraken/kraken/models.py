@@ -107,10 +107,13 @@ class Order:
             created_at=datetime.now(UTC),
         )
 
-    def is_what_was_asked(self, request: OrderRequest) -> bool:
-        mine = (self.side, self.kind, self.price, self.volume, self.leverage, self.stop_loss, self.take_profit)
-        asked = (request.side, request.type, request.price, request.volume, request.leverage)
-        return mine == (*asked, request.stop_loss, request.take_profit)
+    def is_the_same_as(self, other: Order) -> bool:
+        """Whether both were asked for in the same words, and may do the same."""
+        return self._asked() == other._asked()
+
+    def _asked(self) -> tuple[object, ...]:
+        what = (self.pair, self.side, self.kind, self.price, self.volume, self.leverage, self.mode, self.post_only)
+        return (*what, self.stop_loss, self.take_profit, self.parent)
 
     def with_(self, **changes: Any) -> Order:
         return replace(self, **changes)

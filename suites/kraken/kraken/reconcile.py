@@ -75,6 +75,7 @@ class Reconciler:
         since = await self._journal.load(_CURSOR)
         await self._trades(datetime.fromisoformat(since) if since else began, findings)
         await self._journal.save(_CURSOR, began.isoformat())
+        await self._executor.keep_halted()
         return findings
 
     async def verify(self, pair_name: str | None) -> Findings:
@@ -98,10 +99,10 @@ class Reconciler:
         for order in await self._journal.orders(statuses=(Status.PENDING,)):
             # What was read with others may have been sent since: whether it was, and until when it may arrive, is read
             # again once nobody is about to send it.
-            if self._executor.is_in_flight(order.id):
+            if order.id in self._executor.flights:
                 continue
             order = await self._journal.get(order.id)  # noqa: PLW2901
-            if order.status is not Status.PENDING or self._executor.is_in_flight(order.id):
+            if order.status is not Status.PENDING or order.id in self._executor.flights:
                 continue
             too_late = await self._ledger.is_too_late(order)
             found = await self._ledger.look_up(order)

@@ -193,7 +193,8 @@ async def reconcile(request: web.Request) -> web.Response:
 
 async def halt(request: web.Request) -> web.Response:
     wanted = Halt.model_validate_json(await request.read())
-    return web.json_response({"canceled": [item.document() for item in await bot_of(request).halt(wanted.reason)]})
+    canceled, failed = await bot_of(request).halt(wanted.reason)
+    return web.json_response({"canceled": [item.document() for item in canceled], "failed": failed})
 
 
 async def resume(request: web.Request) -> web.Response:

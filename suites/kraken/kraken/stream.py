@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
-from kraken.errors import ApiError
 from kraken.retry import backoff
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Stream:
             try:
                 await self._connection(session)
                 failures = 0
-            except (aiohttp.ClientError, TimeoutError, OSError, ApiError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001  (one message that cannot be read ends a connection, no more)
                 failures += 1
                 self._metrics.errors.labels(self.name).inc()
                 log.warning("stream failed", extra={"stream": self.name, "error": f"{type(error).__name__}: {error}"})

@@ -121,6 +121,35 @@ class TestManualOverride:
         assert (await far_order(bot, pair, "buy", mode="paper"))["status"] == "canceled"
 
     @pytest.mark.sandbox
+    async def test_halt_cancels_what_is_on_its_way(self, bot: Bot, sandbox: Sandbox, market: Market) -> None:
+        """The exchange has it, and the answer is held: the journal does not know yet."""
+        await bot.get(f"ticker/{market.pair}")
+        await sandbox.fault("AddOrder", "hold", times=1)
+        order_id = bot.new_id()
+        body = {"id": order_id, "pair": market.pair, "side": "buy", "type": "limit", "volume": "0.1", "price": "90.0"}
+        asking = asyncio.create_task(bot.client.post("/v1/orders", json=body))
+
+        async def taken() -> tuple[bool | None, object]:
+            orders = await market.orders()
+            return bool(orders) or None, orders
+
+        await eventually("the order at the exchange", taken)
+        await bot.send("POST", "halt", reason="a person says so")
+        await asking
+        assert (await bot.settled(order_id))["status"] == "canceled"
+        assert [order["status"] for order in (await market.orders()).values()] == ["canceled"]
+
+    @pytest.mark.sandbox
+    async def test_halt_goes_on_where_the_exchange_fails(self, bot: Bot, sandbox: Sandbox, market: Market) -> None:
+        orders = [await bot.order(market.pair, "buy", "0.1", price, post_only=True) for price in ("90.0", "91.0")]
+        await sandbox.fault("CancelOrder", "error", errors=["EGeneral:Permission denied"])
+        told = await bot.send("POST", "halt", reason="a person says so")
+        assert (told["canceled"], told["failed"].keys()) == ([], {order["id"] for order in orders})
+        await sandbox.clear()
+        for order in orders:
+            assert (await bot.settled(order["id"]))["status"] == "canceled"
+
+    @pytest.mark.sandbox
     async def test_halted_positions_are_still_protected(self, bot: Bot, market: Market) -> None:
         order = await bot.order(market.pair, "buy", "0.5", stop_loss="95.0")
         await bot.filled(order["id"])
@@ -173,6 +202,25 @@ class TestExits:
         await self.left(bot, other["id"])
         sells = [o for o in (await market.orders()).values() if o["descr"]["type"] == "sell"]
         assert [o["vol_exec"] for o in sells] == ["0.5", "0.5"]
+
+    @pytest.mark.exclusive
+    @pytest.mark.parametrize("refusal", ["EOrder:Insufficient funds", "EOrder:Rate limit exceeded"])
+    async def test_an_exit_is_tried_until_it_happens(
+        self, bot: Bot, sandbox: Sandbox, market: Market, refusal: str
+    ) -> None:
+        """Refused, or never taken: oftener than anybody would count, and a person can see it meanwhile."""
+        order = await bot.order(market.pair, "buy", "0.5", stop_loss="95.0")
+        await bot.filled(order["id"])
+        await sandbox.fault("AddOrder", "error", errors=[refusal])
+        for price in ("94.9", "94.8", "94.7", "94.6", "94.5", "94.4", "94.3"):
+            await market.move(price)
+        await bot.until_status("six failures", lambda s: s["exits_failing"].get(market.pair, 0) >= 6)
+        assert await bot.metric("kraken_exits_failing") == 1
+        await sandbox.clear()
+        done = await bot.until(order["id"], "left", lambda o: any(e["status"] == "closed" for e in o["exits"]))
+        assert [e["executed"] for e in done["exits"] if e["status"] == "closed"] == ["0.5"]
+        assert (await bot.get(f"positions/{market.pair}"))["volume"] == "0"
+        await bot.until_status("nothing failing", lambda s: s["exits_failing"] == {})
 
     async def test_only_what_was_filled_is_sold_and_the_rest_cancelled(self, bot: Bot, market: Market) -> None:
         await market.levels([("100.0", "0.3"), ("130.0", "5")], [("99.0", "5")])
@@ -271,6 +319,8 @@ class TestCallers:
         assert {(answer["id"], answer["txid"]) for answer in again} == {(order_id, first["txid"])}
         other = await far_order(bot, pair, "buy", id=order_id, stop_loss="1.0", expected=409)
         assert order_id in other["error"]
+        paper = await far_order(bot, pair, "buy", id=order_id, mode="paper", expected=409)
+        assert order_id in paper["error"]
         assert (await bot.cancel(order_id))["status"] == "canceled"
 
     async def test_nobody_trades_without_the_control_token(self, bot: Bot, pair: str) -> None:

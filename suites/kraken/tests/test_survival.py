@@ -6,6 +6,7 @@ import asyncio
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import httpx
 import pytest
 from waiting import eventually
@@ -109,6 +110,29 @@ async def test_positions_are_guarded_by_the_next_process(bot: Bot, market: Marke
     left = await bot.until(order["id"], "left", lambda o: [e["status"] for e in o["exits"]] == ["closed"])
     assert left["exits"][0]["executed"] == "0.5"
     assert (await bot.get(f"positions/{market.pair}"))["volume"] == "0"
+
+
+async def test_lost_database_connections_end_nothing(bot: Bot, market: Market, database_url: str) -> None:
+    """All of the service's connections are cut, while prices move; the same process still leaves the position."""
+    run = (await bot.wait_ready())["run"]
+    order = await bot.order(market.pair, "buy", "0.5", stop_loss="95.0")
+    await bot.filled(order["id"])
+    connection = await asyncpg.connect(database_url)
+    try:
+        own = await connection.fetchval("SELECT pg_backend_pid()")
+        cut = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE datname = current_database() AND pid <> $1 AND backend_type = 'client backend'
+                 AND pid NOT IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')"""
+        assert await connection.fetch(cut, own)
+        for price in ("99.0", "98.0", "94.0"):
+            await market.move(price)
+            await connection.fetch(cut, own)
+    finally:
+        await connection.close()
+    await bot.wait_ready()
+    left = await bot.until(order["id"], "left", lambda o: any(e["status"] == "closed" for e in o["exits"]))
+    assert sum(Decimal(e["executed"]) for e in left["exits"]) == Decimal("0.5")
+    assert (await bot.wait_ready())["run"] == run
 
 
 @pytest.mark.parametrize("at", ["admitted", "accepted"])
