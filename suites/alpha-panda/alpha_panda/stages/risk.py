@@ -43,11 +43,14 @@ class RiskHandler(StageHandler):
 
     def _limits(self, signal: TradingSignal) -> Limits:
         """Raises TransientError: reference data may come later than the first signal for it."""
-        # Within a batch, a newer configuration may be taken here: which state is read does not follow from it.
-        for configuration in (self.configuration, self._source.current):
+        configuration = self.configuration
+        limits = configuration.limits_for(self.broker, signal.strategy_id)
+        if limits is None or signal.instrument_token not in configuration.instruments:
+            # A newer one may be taken within a batch here: which state is read does not follow from it.
+            configuration = self._source.current
             limits = configuration.limits_for(self.broker, signal.strategy_id)
-            if limits is not None and signal.instrument_token in configuration.instruments:
-                return limits
+        if limits is not None and signal.instrument_token in configuration.instruments:
+            return limits
         self._source.refresh()
         missing = "risk limits" if limits is None else f"instrument {signal.instrument_token}"
         raise TransientError(f"{missing} not configured for {self.broker} (yet)")
