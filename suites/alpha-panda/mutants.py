@@ -2,8 +2,10 @@
 
     python suites/alpha-panda/mutants.py [BUG...]
 
-Each run is `seatrial run` of the example with ALPHA_PANDA_BUG set, and of those tests that must fail. Exit status 1: a
-bug went unnoticed, or a run did not come to a verdict.
+Each run is `seatrial run` of the example with ALPHA_PANDA_BUG set, and of those tests that must fail. Before them, a
+control run: all of these tests, without a bug and with the same deadlines, which must pass; otherwise it would not be
+the bugs that they notice. Exit status 1: the control run did not pass, a bug went unnoticed, or a run did not come to a
+verdict.
 """
 
 from __future__ import annotations
@@ -14,11 +16,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
 from alpha_panda.mutations import VARIABLE, Bug
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 EXAMPLE: Final = ROOT / "examples/alpha-panda.yaml"
@@ -41,6 +46,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bugs", nargs="*", choices=[[], *map(str, Bug)], help="all when none is named")
     chosen = [Bug(name) for name in parser.parse_args().bugs] or list(Bug)
+    control = run(manifest(None, [name for bug in chosen for name in NOTICED_BY[bug]]))
+    print(f"without a bug: {control['phase']}: {control['message']}", flush=True)
+    if control["phase"] != "Passed":
+        sys.exit("nothing can be said about the bugs: their tests do not pass without one")
     unnoticed = [bug for bug in chosen if not noticed(bug)]
     print(f"{len(chosen) - len(unnoticed)} of {len(chosen)} bugs were noticed")
     sys.exit(1 if unnoticed else 0)
@@ -48,25 +57,30 @@ def main() -> None:
 
 def noticed(bug: Bug) -> bool:
     """Whether every test that must fail did."""
-    status = run(manifest(bug))
-    failed = {failure["id"].rpartition("::")[2].partition("[")[0] for failure in status.get("failures", [])}
-    missed = set(NOTICED_BY[bug]) - failed
-    verdict = f"missed by {', '.join(sorted(missed))} ({status['phase']}: {status['message']})" if missed else "noticed"
+    status = run(manifest(bug, NOTICED_BY[bug]))
+    missed = not_failed(NOTICED_BY[bug], status)
+    verdict = f"missed by {', '.join(missed)} ({status['phase']}: {status['message']})" if missed else "noticed"
     print(f"{bug}: {verdict}", flush=True)
     return not missed
 
 
-def manifest(bug: Bug) -> dict[str, Any]:
-    """The example with the bug, and with the tests that must notice it."""
+def not_failed(names: Collection[str], status: dict[str, Any]) -> list[str]:
+    """Those of the tests that did not fail by their own assertions: an error around a test is no finding of it."""
+    failures = [failure for failure in status.get("failures", []) if failure["outcome"] == "failed"]
+    return sorted(set(names) - {failure["id"].rpartition("::")[2].partition("[")[0] for failure in failures})
+
+
+def manifest(bug: Bug | None, names: Collection[str]) -> dict[str, Any]:
+    """The example with the bug, and with these tests alone."""
     run: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())
-    variable = {"name": VARIABLE, "value": str(bug)}
+    variables = [{"name": VARIABLE, "value": str(bug)}] if bug else []
     for application in run["spec"]["applications"]:
-        application["env"].append(variable)
+        application["env"] += variables
     (suite,) = [suite for suite in run["spec"]["suites"] if suite["name"] == "integration"]
-    suite["pytest"] = {"paths": ["/tests/integration", "/tests/e2e"], "keyword": " or ".join(NOTICED_BY[bug])}
-    suite["env"] = [variable, {"name": "SUITE_DEADLINE_SECONDS", "value": str(DEADLINE_SECONDS)}]
+    suite["pytest"] = {"paths": ["/tests/integration", "/tests/e2e"], "keyword": " or ".join(dict.fromkeys(names))}
+    suite["env"] = [*variables, {"name": "SUITE_DEADLINE_SECONDS", "value": str(DEADLINE_SECONDS)}]
     run["spec"]["suites"] = [suite]
-    run["metadata"]["name"] = f"alpha-panda-{bug}"
+    run["metadata"]["name"] = f"alpha-panda-{bug or 'control'}"
     return run
 
 

@@ -7,7 +7,7 @@ overwrite what its successor wrote. Every key begins with the broker's name.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -18,7 +18,6 @@ from alpha_panda.mutations import Bug, active
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from types import TracebackType
     from uuid import UUID
 
     from redis.asyncio.client import Pipeline
@@ -60,7 +59,7 @@ class UnitOfWork:
 
     def __init__(self, pipeline: Pipeline, state: str, seen: str) -> None:
         self._pipeline, self._state, self._seen = pipeline, state, seen
-        self._values: dict[str, bytes] = {}
+        self._values: dict[str, bytes | None] = {}
         self._changed: dict[str, bytes] = {}
         self._applied_now: list[UUID] = []
         self.applied: frozenset[UUID] = frozenset()
@@ -76,14 +75,18 @@ class UnitOfWork:
             await self._pipeline.watch(*states)
         found = await self._pipeline.mget([*states, *marks]) if states else await self._unwatched(marks)
         states_found = zip(ordered, found[: len(states)], strict=True)
-        self._values = {key: value for key, value in states_found if isinstance(value, bytes)}
+        self._values = {key: value if isinstance(value, bytes) else None for key, value in states_found}
         known = zip(events, found[len(states) :], strict=True)
         self.applied = frozenset(event for event, mark in known if mark is not None)
 
     def get(self, key: str) -> bytes | None:
-        return self._changed.get(key, self._values.get(key))
+        """The state of a key, None if it has none. Raises KeyError for one that this batch has not read."""
+        self._insist(key)
+        return self._changed.get(key, self._values[key])
 
     def put(self, key: str, value: bytes) -> None:
+        """Raises KeyError for a key that this batch has not read: nobody watches it."""
+        self._insist(key)
         self._changed[key] = value
 
     def mark(self, event: UUID) -> None:
@@ -104,13 +107,10 @@ class UnitOfWork:
     async def close(self) -> None:
         await self._pipeline.reset()  # type: ignore[no-untyped-call]
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
+    def _insist(self, key: str) -> None:
+        if key not in self._values:
+            message = f"the state {self._state}{key} was not read with this batch; read were: {sorted(self._values)}"
+            raise KeyError(message)
 
     async def _unwatched(self, marks: list[str]) -> list[Any]:
         await self._pipeline.watch(marks[0])  # puts the pipeline into the mode in which commands answer at once

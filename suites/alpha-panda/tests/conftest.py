@@ -20,7 +20,9 @@ from waiting import required
 from wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Sequence
+
+    from desk import OpenDesk
 
 tls_context = functools.cache(ssl.create_default_context)  # 20 ms that no test needs to spend again
 
@@ -88,7 +90,7 @@ async def wire(kafka_servers: str, services: dict[str, ServiceClient]) -> AsyncI
 @pytest_asyncio.fixture
 async def open_desk(
     wire: Wire, redis: Redis, database: asyncpg.Connection, services: dict[str, ServiceClient]
-) -> AsyncIterator[Callable[..., Awaitable[Desk]]]:
+) -> AsyncIterator[OpenDesk]:
     """Makes strategies that the services know; their rows are removed afterwards."""
     desks: list[Desk] = []
 

@@ -6,7 +6,7 @@ import json
 import secrets
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiokafka.partitioner import DefaultPartitioner
 from contract import PARTITIONS, STAGES, Event, Portfolio, topic
@@ -136,6 +136,12 @@ class Desk:
         found = await eventually(f"{self.cache_key(broker)} of {orders} orders", probe)
         assert found.orders == orders, f"{found.orders} orders were booked, {orders} were expected"
         return found
+
+
+class OpenDesk(Protocol):
+    """What the fixture of that name gives: a strategy that the services know, removed after the test."""
+
+    async def __call__(self, brokers: Sequence[str] = ("paper",), **how: Any) -> Desk: ...
 
 
 def drawn(draw: Callable[[], str], partition: int | None) -> str:

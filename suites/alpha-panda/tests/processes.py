@@ -34,11 +34,6 @@ class ServiceProcess:
         self._environment = os.environ | {"SERVICE": service, "HTTP_PORT": str(port), **settings}
         self._process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def pid(self) -> int:
-        assert self._process is not None, f"{self.service} does not run"
-        return self._process.pid
-
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(

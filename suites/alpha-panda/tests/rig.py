@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -47,17 +46,15 @@ class Recorder:
     def __init__(self, react: Callable[[EventEnvelope], Sequence[EventEnvelope]] = lambda _: ()) -> None:
         self.react = react
         self.handled: list[EventEnvelope] = []
-        self.batches: list[int] = []
         self.applied: set[UUID] = set()
         self._pending: set[UUID] = set()
         self.on_begin: Callable[[], Awaitable[None]] | None = None
         self.on_complete: Callable[[], Awaitable[None]] | None = None
 
-    async def begin(self, events: Sequence[EventEnvelope]) -> Collection[UUID]:
+    async def begin(self, events: Sequence[EventEnvelope]) -> Collection[UUID]:  # noqa: ARG002
         self._pending = set()
         if self.on_begin is not None:
             await self.on_begin()
-        self.batches.append(len(events))
         return self.applied
 
     async def handle(self, event: EventEnvelope) -> Sequence[EventEnvelope]:
@@ -89,8 +86,8 @@ class Rig:
         await self._stack.enter_async_context(topics(self.servers, list(dict.fromkeys(names)), partitions))
         return names
 
-    async def producer(self, servers: str = "", **how: Any) -> RedpandaProducer:
-        producer = RedpandaProducer(servers or self.servers, self.topics, client_id="suite", **how)
+    async def producer(self, **how: Any) -> RedpandaProducer:
+        producer = RedpandaProducer(self.servers, self.topics, client_id="suite", **how)
         self._stack.push_async_callback(producer.stop)
         await producer.start()
         return producer
@@ -171,7 +168,3 @@ def by_key(records: Sequence[Any]) -> dict[str, list[Any]]:
     for record in records:
         grouped[record.key.decode()].append(record)
     return grouped
-
-
-def unique() -> str:
-    return uuid.uuid4().hex[:12]

@@ -14,7 +14,7 @@ from contract import BROKERS, PAYLOADS, Event, all_topics, topic
 from waiting import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 POLL_MS = 250
 
@@ -75,13 +75,11 @@ class Wire:
         """Every event of that kind so far, in order of arrival."""
         return [event for event in self._events[key] if event.type == kind and broker in {None, event.broker}]
 
-    async def expect(
-        self, key: str, kind: str, broker: str, count: int = 1, where: Callable[[Event], bool] | None = None
-    ) -> list[Event]:
-        """Wait until that many events (that fulfil the condition) have been seen; all of them."""
+    async def expect(self, key: str, kind: str, broker: str, count: int = 1) -> list[Event]:
+        """Wait until that many events have been seen; all of them."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while True:
-            found = [event for event in self.seen(key, kind, broker) if where is None or where(event)]
+            found = self.seen(key, kind, broker)
             if len(found) >= count:
                 return found
             if time.monotonic() >= deadline:

@@ -29,12 +29,7 @@ class RiskHandler(StageHandler):
         signal = event.payload(TradingSignal)
         if signal.signal_type is SignalType.HOLD:
             return
-        limits = self.configuration.limits_for(self.broker, signal.strategy_id)
-        if limits is None or signal.instrument_token not in self.configuration.instruments:
-            # Reference data may come later than the first signal for it.
-            self._source.refresh()
-            missing = "risk limits" if limits is None else f"instrument {signal.instrument_token}"
-            raise TransientError(f"{missing} not configured for {self.broker} (yet)")
+        limits = self._limits(signal)
         position = int(self.stored(_key(signal)) or 0)
         broken = broken_rule(signal, position, limits)
         if broken is not None:
@@ -45,6 +40,20 @@ class RiskHandler(StageHandler):
             )
         self.keep(_key(signal), str(position + signal.signed_quantity).encode())
         yield event.child(EventType.SIGNAL_VALIDATED, signal, source=self.service)
+
+    def _limits(self, signal: TradingSignal) -> Limits:
+        """Raises TransientError: reference data may come later than the first signal for it."""
+        configuration = self.configuration
+        limits = configuration.limits_for(self.broker, signal.strategy_id)
+        if limits is None or signal.instrument_token not in configuration.instruments:
+            # A newer one may be taken within a batch here: which state is read does not follow from it.
+            configuration = self._source.current
+            limits = configuration.limits_for(self.broker, signal.strategy_id)
+        if limits is not None and signal.instrument_token in configuration.instruments:
+            return limits
+        self._source.refresh()
+        missing = "risk limits" if limits is None else f"instrument {signal.instrument_token}"
+        raise TransientError(f"{missing} not configured for {self.broker} (yet)")
 
 
 def broken_rule(signal: TradingSignal, position: int, limits: Limits) -> tuple[str, str] | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from uuid import UUID
 
-    from alpha_panda.configuration import Configuration, ConfigurationSource
+    from alpha_panda.configuration import ConfigurationSource
     from alpha_panda.events.envelope import Broker, EventEnvelope
     from alpha_panda.store import StateStore, UnitOfWork
 
@@ -30,10 +30,8 @@ class StageHandler(ABC):
         self.broker = broker
         self._store, self._source = store, source
         self._work: UnitOfWork | None = None
-
-    @property
-    def configuration(self) -> Configuration:
-        return self._source.current
+        self.configuration = source.current
+        """Of the batch in hand: the states that were read follow from it, so it stays what it was."""
 
     @property
     def work(self) -> UnitOfWork:
@@ -44,6 +42,7 @@ class StageHandler(ABC):
 
     async def begin(self, events: Sequence[EventEnvelope]) -> Collection[UUID]:
         await self.close()  # of a batch that failed
+        self.configuration = self._source.current
         keys = {key for event in events for key in self.state_keys(event)}
         self._work = await self._store.begin([event.id for event in events], keys)
         return self._work.applied

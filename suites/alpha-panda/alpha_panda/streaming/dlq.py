@@ -57,9 +57,10 @@ def dead_letter(
 
 
 async def replay(letter: EventEnvelope, producer: RedpandaProducer) -> Any:
-    """Write the record of a dead letter to its topic again, byte for byte; its new topic, partition and offset.
+    """Write the record of a dead letter to its topic again; its new topic, partition and offset.
 
-    Raises ValueError when the letter holds only a part of it.
+    The value is what it was, byte for byte; the key as far as it is text, and its only header says what it was replayed
+    from. Raises ValueError when the letter holds only a part of it.
     """
     data = letter.payload(DeadLetter)
     if data.truncated:

@@ -67,6 +67,30 @@ class TestBroker:
                 await load.trades(3)
             await load.finish()
 
+    async def test_sent_meanwhile_is_delivered_afterwards(self, broker: OwnBroker) -> None:
+        """Neither publishing nor a flush ends while the broker cannot be reached; both do once it can."""
+        async with AsyncExitStack() as stack:
+            rig = Rig(broker.servers, stack)
+            (name,) = await rig.make_topics(EventType.TRADING_SIGNAL)
+            producer = await rig.producer(delivery_seconds=60)
+            first = event()
+            await producer.publish(first)  # from now on it knows the topic and its leaders
+            stack.callback(broker.restore)
+            broker.proxy.cut()
+            sent = [event(f"s{number % 7}", quantity=number + 1) for number in range(20)]
+            publishing = asyncio.create_task(producer.publish_all(sent))
+            await asyncio.sleep(0)  # all are in the client's hands
+            flushing = asyncio.create_task(producer.flush())
+            done, _ = await asyncio.wait({publishing, flushing}, timeout=0.5)
+            assert not done, "nobody can have acknowledged anything"
+            broker.proxy.heal()
+            await flushing
+            written = await rig.events(name)
+            assert Counter(one.id for one in written) == Counter(one.id for one in (first, *sent))
+            for key in {one.key for one in sent}:
+                assert [one.id for one in written if one.key == key] == [one.id for one in sent if one.key == key]
+            assert len(await publishing) == len(sent)
+
     async def test_producer_is_idempotent(self, broker: OwnBroker) -> None:
         """Acknowledgements are lost again and again, so batches are sent again: the broker keeps one copy of each."""
         async with AsyncExitStack() as stack:
@@ -148,7 +172,9 @@ class TestDependencies:
             await found["strategy"].wait_metric(1, "alpha_panda_circuit_open")
             status, body = await found["strategy"].health()
             assert status == 503, body
-            assert "redis" in str(body)
+            assert isinstance(body, dict)
+            assert body["redis"] != "ok", body
+            assert body["postgres"] == "ok", "and only Redis is away"
             proxy.heal()
             await load.trades(10)
             assert await found["strategy"].metric("alpha_panda_circuit_open") == 0

@@ -17,12 +17,10 @@ from waiting import eventually
 if TYPE_CHECKING:
     import asyncpg
     from contract import Event
-    from desk import Desk
+    from desk import Desk, OpenDesk
     from redis.asyncio import Redis
     from services import ServiceClient
     from wire import Wire
-
-OpenDesk = "Callable[..., Awaitable[Desk]]"
 
 
 async def chain_from(desk: Desk, broker: str, number: int = 1) -> list[Event]:

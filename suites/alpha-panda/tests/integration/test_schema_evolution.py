@@ -16,9 +16,8 @@ from alpha_panda.events.evolution import decode
 from alpha_panda.streaming.errors import PoisonError
 
 if TYPE_CHECKING:
+    from desk import OpenDesk
     from wire import Wire
-
-OpenDesk = "Callable[..., Awaitable[Desk]]"
 
 
 def first_version(kind: str, payload: dict[str, Any], *, broker: str, key: str) -> dict[str, Any]:

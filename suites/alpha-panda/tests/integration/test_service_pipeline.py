@@ -10,10 +10,9 @@ from contract import PARTITIONS, STAGES, DeadLetter, Order, Portfolio, Rejected,
 
 if TYPE_CHECKING:
     import asyncpg
+    from desk import OpenDesk
     from services import ServiceClient
     from wire import Wire
-
-OpenDesk = "Callable[..., Awaitable[Desk]]"
 
 
 class TestEnvironment:

@@ -13,13 +13,15 @@ from contract import CHAIN, STAGES, topic
 from desk import envelope
 
 if TYPE_CHECKING:
-    from desk import Desk
+    from collections.abc import Callable
+
+    from desk import Desk, OpenDesk
     from services import ServiceClient
     from wire import Wire
 
+    Record = Callable[[str, object], None]
+
 pytestmark = pytest.mark.slow
-OpenDesk = "Callable[..., Awaitable[Desk]]"
-Record = "Callable[[str, object], None]"
 BAR = 100
 """Messages a second, as the team asks for at least."""
 DESKS = 10

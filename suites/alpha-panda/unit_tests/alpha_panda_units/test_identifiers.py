@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -22,7 +23,8 @@ origins = st.builds(
 def test_order_outlives_a_clock_that_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
     first = uuid7()
     monkeypatch.setattr(identifiers.time, "time_ns", lambda: 0)
-    assert [uuid7() for _ in range(10)] > [first] * 10
+    made = [first, *(uuid7() for _ in range(10))]
+    assert all(before < after for before, after in pairwise(made)), made
 
 
 @given(origins, st.lists(st.text(max_size=20), max_size=4))
