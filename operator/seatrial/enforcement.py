@@ -32,11 +32,6 @@ AGAIN_SECONDS = 600.0
 UNKNOWN_SECONDS = 30.0
 """Until the next try, where it could not be tried; each time twice as long, up to UNKNOWN_MOST_SECONDS."""
 UNKNOWN_MOST_SECONDS = 300.0
-NOT_CHECKED = Finding(
-    Enforced.UNKNOWN,
-    "not checked: the chart value networkPolicies.check is false",
-    "helm upgrade with --set networkPolicies.check=true has it tried",
-)
 
 
 class Enforcement:
@@ -60,16 +55,9 @@ class Enforcement:
         return Judgement(State.PENDING, "NetworkPoliciesUnknown", self.finding.text)
 
     async def watch(self, tell: Callable[[], None]) -> None:
-        """Try, and again now and then until policies are enforced. `tell` is called when something is known.
-
-        Where nobody wants to know, that is said.
-        """
+        """Try, and again now and then until policies are enforced. `tell` is called when something is known."""
         self._count()
         pause = UNKNOWN_SECONDS
-        if not (self._settings.network_policies.check or self._settings.network_policies.required):
-            self.finding = NOT_CHECKED
-            await self._publish(event=False)
-            return
         while True:
             self.finding = await self._try()
             self._count()
@@ -120,7 +108,7 @@ class Enforcement:
             logger.warning("namespace %s is left to the sweep: %s", run_namespace(run), error)
         self.in_use.discard(run.uid)
 
-    async def _publish(self, *, event: bool = True) -> None:
+    async def _publish(self) -> None:
         """Say it in a ConfigMap that everybody may read and, when it is something new, in an Event."""
         home, found, at = self._settings.account.partition(":")[0], self.finding, timestamp(time.time())
         if not home:
@@ -144,7 +132,7 @@ class Enforcement:
         }
         try:
             await self._cluster.apply(status)
-            if event and self._told != (found.enforced, found.message):
+            if self._told != (found.enforced, found.message):
                 name = f"seatrial.{uuid.uuid4().hex[:16]}"
                 await self._cluster.record_own_event(
                     home, name, warning=not fine, reason=reason, message=found.text, at=at

@@ -188,17 +188,6 @@ async def test_the_pods_are_where_those_of_runs_are() -> None:
     assert all(placed == ("gvisor", {"pool": "tests"}) for placed in seen)
 
 
-async def test_where_nobody_wants_to_know_that_is_said() -> None:
-    cluster = FakeCluster()
-    unasked = STRICT.model_copy(update={"network_policies": NetworkPolicies(check=False)})
-    await Enforcement(cluster, unasked).watch(lambda: None)
-    data = cluster.objects["ConfigMap", "ops", "seatrial-status"]["data"]
-    assert data["networkPoliciesEnforced"] == "Unknown"
-    assert data["networkPoliciesMessage"].startswith("not checked: the chart value networkPolicies.check is false")
-    assert cluster.own_events == []
-    assert cluster.of_kind("Namespace") == []
-
-
 ERROR = Judgement(State.ERROR, "NetworkPoliciesNotEnforced", "no")
 PENDING = Judgement(State.PENDING, "NetworkPoliciesUnknown", "not yet")
 
