@@ -33,8 +33,11 @@ def helm(*arguments: str, check: bool = True, seconds: float = 300) -> str:
 
 
 def upgrade(chart: Path = CHART, *arguments: str) -> str:
-    """Install or upgrade the release with the values of a local cluster, and wait for it."""
+    """Install or upgrade the release with the values of a local cluster, and wait for it.
+
+    Other tests have patched what the chart makes, and put it back: that is theirs no more.
+    """
     return helm(
         *("upgrade", "--install", RELEASE, str(chart), "--values", str(LOCAL_VALUES)),
-        *("--wait", "--timeout", "2m", *arguments),
+        *("--force-conflicts", "--wait", "--timeout", "2m", *arguments),
     )
