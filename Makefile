@@ -19,6 +19,9 @@ TYPED := operator/seatrial suites/kit/pytest_seatrial.py suites/kit/seatrial_kit
 	$(foreach suite,$(BUNDLED),suites/$(suite)/$(subst -,_,$(suite))) suites/kraken/kraken_sandbox hack images bench
 PYTEST := $(BIN)/pytest -q
 TEST_LOG := .cluster/tests.log
+# Helm 4 applies server-side, and what tests have patched is theirs until it is taken back. A kind cluster comes with the
+# Helm on PATH, which may be 3: it knows neither the conflict nor the flag.
+TAKE_BACK := $(if $(filter kind,$(CLUSTER)),,--force-conflicts)
 OR_NODE := $(if $(filter kind,$(CLUSTER)),, or node)
 KUBECTL = $$($(PYTHON) -m hack.cluster path kubectl)
 HELM = $$($(PYTHON) -m hack.cluster path helm)
@@ -174,7 +177,7 @@ images: cluster ## Build the images and load them into the cluster
 
 .PHONY: install
 install: images ## Install the operator with its chart
-	@$(HELM) upgrade --install seatrial charts/seatrial --namespace $(NAMESPACE) --create-namespace \
+	@$(HELM) upgrade --install seatrial charts/seatrial --namespace $(NAMESPACE) --create-namespace $(TAKE_BACK) \
 		--values hack/install/values-local.yaml >/dev/null
 	@# The images keep their tags, so the Deployment does not see that they are new.
 	@$(KUBECTL) --namespace $(NAMESPACE) rollout restart deployment/seatrial >/dev/null

@@ -137,7 +137,7 @@ async def _execute(order: Order) -> int:
                     print(f"not started: {', '.join(left)}", file=sys.stderr)
                 break
     except asyncio.CancelledError:
-        print("error: interrupted twice: all was stopped, and there is no verdict; run it again", file=sys.stderr)
+        print("error: interrupted twice: all was stopped at once; run it again for a verdict", file=sys.stderr)
         return Exit.CANNOT_ASK
     finally:
         for number in INTERRUPTS:  # what is left to do takes no time, and is not to be left undone

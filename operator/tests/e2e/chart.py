@@ -35,9 +35,10 @@ def helm(*arguments: str, check: bool = True, seconds: float = 300) -> str:
 def upgrade(chart: Path = CHART, *arguments: str) -> str:
     """Install or upgrade the release with the values of a local cluster, and wait for it.
 
-    Other tests have patched what the chart makes, and put it back: that is theirs no more.
+    Other tests have patched what the chart makes, and put it back: it is theirs no more (TAKE_BACK in the Makefile).
     """
+    take_back = () if os.environ.get("CLUSTER") == "kind" else ("--force-conflicts",)
     return helm(
         *("upgrade", "--install", RELEASE, str(chart), "--values", str(LOCAL_VALUES)),
-        *("--force-conflicts", "--wait", "--timeout", "2m", *arguments),
+        *("--wait", "--timeout", "2m", *take_back, *arguments),
     )

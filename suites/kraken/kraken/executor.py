@@ -222,10 +222,7 @@ class TradeExecutor:
         return await self._journal.settle(order.id, Status.OPEN, txid=answer["txid"][0])
 
     async def _find_out(self, order: Order) -> Order | None:
-        """What became of an order whose answer did not come; None once it is certain that it is not there.
-
-        An order whose fate cannot be learnt stays pending: the reconciliation goes on asking.
-        """
+        """What became of an order without an answer; None once it certainly is not there, pending while nobody knows."""
         attempt = 0
         while True:
             attempt += 1

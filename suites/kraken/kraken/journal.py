@@ -247,5 +247,4 @@ class Journal:
 
 
 def _order(row: asyncpg.Record) -> Order:
-    values = dict(row)
-    return Order(**values | {"status": Status(values["status"]), "mode": Mode(values["mode"])})
+    return Order(**dict(row) | {"status": Status(row["status"]), "mode": Mode(row["mode"])})
