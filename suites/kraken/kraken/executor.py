@@ -222,7 +222,7 @@ class TradeExecutor:
         return await self._journal.settle(order.id, Status.OPEN, txid=answer["txid"][0])
 
     async def _find_out(self, order: Order) -> Order | None:
-        """What became of an order without an answer; None once it certainly is not there, pending while nobody knows."""
+        """What became of an order without an answer; None once it surely is not there, pending while nobody knows."""
         attempt = 0
         while True:
             attempt += 1
