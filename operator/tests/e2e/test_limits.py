@@ -106,7 +106,7 @@ def test_a_quota_of_the_administrator(name: str, tenant: Tenant) -> None:
     eventually("the quota is enforced", lambda: _enforced("cluster", namespace))
     go = ("python3", "-c", "open('/tmp/go', 'w'); print('told')")
     tell = ("exec", "job/suite-first", "-n", namespace, "-c", "suite", "--", *go)
-    eventually("the suite's container runs and is told to go on", lambda: kubectl(*tell, check=False))
+    eventually("the suite's container runs and is told to go on", lambda: kubectl(*tell, check=False) == "told\n")
     expect(tenant, "quota", end)
 
 
