@@ -61,7 +61,12 @@ def producer(config: type[KafkaTestConfig]) -> Producer:
 def consumer(config: type[KafkaTestConfig], topics: Sequence[str], group_id: str) -> Any:
     """Values are what their JSON says; one that is not JSON is an Undecodable."""
     settings = config.get_consumer_config(group_id)
-    return KafkaConsumer(*topics, **settings, value_deserializer=Json(), bootstrap_timeout_ms=BOOTSTRAP_MS)
+    reader = KafkaConsumer(*topics, **settings, value_deserializer=Json(), bootstrap_timeout_ms=BOOTSTRAP_MS)
+    # Who joins the group before it knows the partitions joins twice; kafka-python 3.0 forgets the second join, and reads
+    # nothing for ever, when a `poll` is over between the broker's two answers to it.
+    for topic in topics:
+        reader.partitions_for_topic(topic)
+    return reader
 
 
 def admin(bootstrap_servers: str, seconds: float = BOOTSTRAP_MS / 1000) -> Any:

@@ -224,6 +224,17 @@ async def test_publish_test_event_and_consume_response(
     assert await consume_response(consumer, "another"), "what was read on the way is still there"
 
 
+def test_a_consumer_knows_its_partitions_before_it_joins(
+    kafka_producer: Any, kafka_consumer: Callable[..., Any], kafka_topic: Callable[..., str]
+) -> None:
+    """A second join, made when they become known, may be lost: then nothing is read for ever."""
+    topic = kafka_topic("responses")
+    consumer = kafka_consumer([topic], f"test-{uuid.uuid4()}")
+    kafka_producer.send(topic, value={}).get(30)
+    eventually(lambda: consumer.poll(timeout_ms=200), f"the record in {topic}")
+    assert consumer.group_metadata().generation_id == 1
+
+
 @pytest.mark.asyncio
 async def test_the_same_on_asyncio(
     async_kafka_producer: Any,
