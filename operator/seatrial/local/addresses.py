@@ -39,6 +39,19 @@ class TakenPortError(PlanError):
         )
 
 
+def hold_free_port() -> socket.socket:
+    """A socket on a free port, which nobody else is given until it is closed. Raises NoPortError."""
+    for port in random.sample(PORTS, len(PORTS)):
+        held = socket.socket()
+        try:
+            held.bind((HOST, port))
+        except OSError:
+            held.close()
+        else:
+            return held
+    raise NoPortError
+
+
 class LocalAddresses:
     """Gives each port of a run one of this machine's, which is the run's own as long as this object holds it."""
 
@@ -64,16 +77,10 @@ class LocalAddresses:
 
     def take(self) -> int:
         """A free port. It is held, so that nobody else is given it, until `release`."""
-        for port in random.sample(PORTS, len(PORTS)):
-            held = socket.socket()
-            try:
-                held.bind((HOST, port))
-            except OSError:
-                held.close()
-                continue
-            self._held[port] = held
-            return port
-        raise NoPortError
+        held = hold_free_port()
+        port: int = held.getsockname()[1]
+        self._held[port] = held
+        return port
 
     def _take_own(self, name: str, port: int) -> int:
         held = socket.socket()

@@ -6,12 +6,13 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
+
+from tests.integration.agent_process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +58,7 @@ class OperatorProcess:
         while True:
             await self._wanted.wait()
             self.starts += 1
-            self._port = _free_port()
+            self._port = free_port()
             environment = {
                 "PATH": os.environ["PATH"],
                 "HOME": os.environ.get("HOME", "/"),
@@ -113,9 +114,3 @@ class OperatorProcess:
         """What the operator has logged last."""
         text = self._log.read_text(errors="replace") if self._log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import seatrial
+from seatrial.local.addresses import hold_free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,9 +24,9 @@ TERMINAL = ("open", "failed")
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
+    """A port that was free a moment ago, and that no connection of somebody else is given meanwhile."""
+    with hold_free_port() as held:
+        port: int = held.getsockname()[1]
         return port
 
 

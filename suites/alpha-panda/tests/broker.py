@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from ports import free_port
 from proxy import Proxy
 from waiting import DEADLINE_SECONDS
 
@@ -61,7 +62,7 @@ class OwnBroker:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._java, self._kafka = _java(), _kafka()
-        self._port, self._controller = _free_port(), _free_port()
+        self._port, self._controller = free_port(), free_port()
         self.proxy = Proxy("127.0.0.1", self._port)
         self.servers = self.proxy.address
         self._log = folder / "broker.log"
@@ -149,9 +150,3 @@ def _kafka() -> Path:
             pytrace=False,
         )
     return max(found, key=lambda path: path.stat().st_mtime).parent
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

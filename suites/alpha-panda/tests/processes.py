@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from ports import free_port
 from services import ServiceClient
 from waiting import DEADLINE_SECONDS, eventually
 
@@ -25,9 +25,7 @@ class ServiceProcess:
     """`python -m alpha_panda` with an environment of its own."""
 
     def __init__(self, service: str, folder: Path, **settings: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self.service = service
         self.url = f"http://127.0.0.1:{port}"
         self._log = folder / f"{service}-{port}.log"

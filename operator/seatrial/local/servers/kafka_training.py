@@ -11,12 +11,12 @@ import asyncio
 import logging
 import shutil
 import signal
-import socket
 import subprocess
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from seatrial.local.addresses import hold_free_port
 from seatrial.local.servers import programs
 from seatrial.local.servers.cache import making
 from seatrial.local.servers.java import QUICK
@@ -163,7 +163,7 @@ async def _use(broker: subprocess.Popen[bytes], address: str) -> None:
 
 
 def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+    with hold_free_port() as first, hold_free_port() as second:
         return first.getsockname()[1], second.getsockname()[1]
 
 

@@ -62,8 +62,8 @@ def consumer(config: type[KafkaTestConfig], topics: Sequence[str], group_id: str
     """Values are what their JSON says; one that is not JSON is an Undecodable."""
     settings = config.get_consumer_config(group_id)
     reader = KafkaConsumer(*topics, **settings, value_deserializer=Json(), bootstrap_timeout_ms=BOOTSTRAP_MS)
-    # Who joins the group before it knows the partitions joins twice; kafka-python 3.0 forgets the second join, and reads
-    # nothing for ever, when a `poll` is over between the broker's two answers to it.
+    # Who joins the group before it knows its partitions joins twice. kafka-python 3.0 forgets the second join, and
+    # never reads anything, when a `poll` is over between the broker's two answers to it.
     for topic in topics:
         reader.partitions_for_topic(topic)
     return reader
