@@ -10,7 +10,7 @@ import yaml
 
 from seatrial.api import parse_spec
 from seatrial.apply import draw_secrets
-from seatrial.naming import RunId
+from seatrial.naming import RUN_UID_LABEL, RunId
 from seatrial.plan import make_plan
 from seatrial.settings import parse_settings
 
@@ -37,7 +37,11 @@ def plan() -> Iterator[Plan]:
     settings = parse_settings({"images": values["images"], "catalogue": values["catalogue"]})
     run = RunId("redpanda", "default", str(uuid.uuid4()))
     plan = make_plan(run, parse_spec(SPEC), settings, {"supervisor.py": ""})
-    kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump(plan.namespace))
+    metadata = plan.namespace["metadata"]
+    # With the uid of a run that does not exist it would be an orphan, which the operator deletes when it finds it.
+    labels = {name: value for name, value in metadata["labels"].items() if name != RUN_UID_LABEL}
+    namespace = {**plan.namespace, "metadata": {**metadata, "labels": labels}}
+    kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump(namespace))
     yield plan
     kubectl("delete", "namespace", plan.namespace_name, "--wait=false")
 
