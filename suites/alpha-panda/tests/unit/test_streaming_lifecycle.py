@@ -97,7 +97,8 @@ class TestStreamProcessorLifecycle:
         await (await rig.producer()).publish_all([event(str(number)) for number in range(50)])
 
         async def probe() -> bool:
-            return bool(handler.handled)
+            assert handler.handled, "no event was handled"
+            return True
 
         await eventually_async(probe, "the first batch")
         await processor.stop()
