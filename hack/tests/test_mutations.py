@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from hack.mutations import CHECKS, ROOT
+from hack.local_run import ROOT
+from hack.mutations import CHECKS
 
 BUNDLED = sorted({path.parents[1].name for path in (ROOT / "suites").glob("*/*/__main__.py")})
 

@@ -1,6 +1,6 @@
 """Does the suite notice? Runs it once for each deliberate bug of the services, and fails unless every run does.
 
-    python suites/alpha-panda/mutants.py [BUG...]
+    python -m hack.mutations alpha-panda [BUG...]
 
 Each run is `seatrial run` of the example with ALPHA_PANDA_BUG set, and of those tests that must fail. Before them, a
 control run: all of these tests, without a bug and with the same deadlines, which must pass; otherwise it would not be
@@ -11,21 +11,17 @@ verdict.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
 from alpha_panda.mutations import VARIABLE, Bug
+from hack.local_run import ROOT, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 EXAMPLE: Final = ROOT / "examples/alpha-panda.yaml"
 DEADLINE_SECONDS: Final = 5
 RUN_SECONDS: Final = 300
@@ -46,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bugs", nargs="*", choices=[[], *map(str, Bug)], help="all when none is named")
     chosen = [Bug(name) for name in parser.parse_args().bugs] or list(Bug)
-    control = run(manifest(None, [name for bug in chosen for name in NOTICED_BY[bug]]))
+    control = status_of(manifest(None, [name for bug in chosen for name in NOTICED_BY[bug]]), RUN_SECONDS)
     print(f"without a bug: {control['phase']}: {control['message']}", flush=True)
     if control["phase"] != "Passed":
         sys.exit("nothing can be said about the bugs: their tests do not pass without one")
@@ -57,7 +53,7 @@ def main() -> None:
 
 def noticed(bug: Bug) -> bool:
     """Whether every test that must fail did."""
-    status = run(manifest(bug, NOTICED_BY[bug]))
+    status = status_of(manifest(bug, NOTICED_BY[bug]), RUN_SECONDS)
     missed = not_failed(NOTICED_BY[bug], status)
     verdict = f"missed by {', '.join(missed)} ({status['phase']}: {status['message']})" if missed else "noticed"
     print(f"{bug}: {verdict}", flush=True)
@@ -82,20 +78,6 @@ def manifest(bug: Bug | None, names: Collection[str]) -> dict[str, Any]:
     run["spec"]["suites"] = [suite]
     run["metadata"]["name"] = f"alpha-panda-{bug or 'control'}"
     return run
-
-
-def run(document: dict[str, Any]) -> dict[str, Any]:
-    """The status of a local run."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "run.yaml")
-        file.write_text(yaml.safe_dump(document))
-        command = (sys.executable, "-m", "seatrial.cli", "run", str(file), "-o", "json")
-        # From here, seatrial.toml is found.
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
-    if not done.stdout:
-        sys.exit(f"{document['metadata']['name']}: no verdict\n{done.stderr}")
-    status: dict[str, Any] = json.loads(done.stdout)["status"]
-    return status
 
 
 if __name__ == "__main__":

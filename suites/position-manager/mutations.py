@@ -1,4 +1,4 @@
-"""`python suites/position-manager/mutations.py [BUG...]`: does the suite go red for each deliberate bug of the service?
+"""`python -m hack.mutations position-manager [BUG...]`: does the suite go red for each deliberate bug of the service?
 
 Runs examples/position-manager.yaml on this machine: once as it is, which has to pass, and once for each
 POSITION_MANAGER_BUG with the tests that are to notice it, each of which has to fail. Exit status 1 otherwise.
@@ -7,18 +7,14 @@ POSITION_MANAGER_BUG with the tests that are to notice it, each of which has to 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
+from hack.local_run import ROOT, status_of
 from position_manager.bugs import Bug
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 EXAMPLE: Final = ROOT / "examples" / "position-manager.yaml"
 RUN_SECONDS: Final = 600
 DEADLINE_SECONDS: Final = 5
@@ -66,7 +62,7 @@ def main() -> None:
 
 def as_expected(bug: Bug | None) -> bool:
     """Whether a run passed without a bug, or failed in every test that is to notice the bug."""
-    status = run(manifest(bug))
+    status = status_of(manifest(bug), RUN_SECONDS)
     failed = sorted({failure["id"].partition("[")[0] for failure in status.get("failures", ())})
     missed = [test for test in NOTICED_BY[bug] if test not in failed] if bug else []
     right = not missed and status["phase"] == ("Failed" if bug else "Passed")
@@ -96,20 +92,6 @@ def manifest(bug: Bug | None) -> dict[str, Any]:
         }
     ]
     return document
-
-
-def run(document: dict[str, Any]) -> dict[str, Any]:
-    """The status of a run on this machine."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "run.yaml")
-        file.write_text(yaml.safe_dump(document))
-        command = (sys.executable, "-m", "seatrial.cli", "run", str(file), "-o", "json")
-        # From here, seatrial.toml is found.
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
-    if not done.stdout:
-        sys.exit(f"{document['metadata']['name']}: no verdict\n{done.stderr}")
-    status: dict[str, Any] = json.loads(done.stdout)["status"]
-    return status
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import pytest
 from ports import free_port
 from proxy import Proxy
-from waiting import DEADLINE_SECONDS
+
+from seatrial_kit.waiting import deadline_seconds
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -109,7 +110,7 @@ class OwnBroker:
         """At once, without a chance to write or to say anything."""
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
-            self._process.wait(DEADLINE_SECONDS)
+            self._process.wait(deadline_seconds())
             self._process = None
 
     def _command(self) -> list[str]:

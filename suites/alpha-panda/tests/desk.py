@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from aiokafka.partitioner import DefaultPartitioner
 from contract import PARTITIONS, STAGES, Event, Portfolio, topic
-from waiting import eventually
+
+from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,13 +74,14 @@ class Desk:
             if name not in STAGES:
                 continue
 
-            async def probe(client: ServiceClient = client) -> tuple[bool | None, object]:
+            async def probe(client: ServiceClient = client) -> bool:
                 found = await client.get("/configuration")
-                strategies = found["strategies"]
-                ok = all(self.strategy_id in strategies.get(broker, ()) for broker in self.brokers)
-                return (ok and (not known or self.instrument in found["instruments"])) or None, found["revision"]
+                strategies, seen = found["strategies"], f"revision {found['revision']}"
+                assert all(self.strategy_id in strategies.get(broker, ()) for broker in self.brokers), seen
+                assert not known or self.instrument in found["instruments"], f"{seen}, without the instrument"
+                return True
 
-            await eventually(f"{name} to have read the configuration of {self.strategy_id}", probe)
+            await eventually_async(probe, f"{name} to have read the configuration of {self.strategy_id}")
 
     def price(self, price: str) -> dict[str, Any]:
         """A tick as the feed takes it."""
@@ -129,11 +131,13 @@ class Desk:
     async def portfolio(self, orders: int, broker: str = "paper") -> Portfolio:
         """The portfolio in the cache once it is made of that many orders."""
 
-        async def probe() -> tuple[Portfolio | None, object]:
+        async def probe() -> Portfolio:
             found = await self.cached(broker)
-            return (found if found is not None and found.orders >= orders else None), found
+            assert found is not None, "nothing in the cache"
+            assert found.orders >= orders, found
+            return found
 
-        found = await eventually(f"{self.cache_key(broker)} of {orders} orders", probe)
+        found = await eventually_async(probe, f"{self.cache_key(broker)} of {orders} orders")
         assert found.orders == orders, f"{found.orders} orders were booked, {orders} were expected"
         return found
 

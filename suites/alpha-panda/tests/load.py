@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 from contract import CHAIN, Signal
-from waiting import eventually
+
+from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -45,11 +46,13 @@ class Load:
         portfolio = await self._desk.cached()
         target = more + (portfolio.orders if portfolio is not None else 0)
 
-        async def probe() -> tuple[bool | None, object]:
+        async def probe() -> bool:
             found = await self._desk.cached()
-            return (found is not None and found.orders >= target) or None, found and found.orders
+            orders = found.orders if found is not None else 0
+            assert orders >= target, orders
+            return True
 
-        await eventually(f"{target} orders under load", probe, 60)
+        await eventually_async(probe, f"{target} orders under load", seconds=60)
 
     async def finish(self) -> None:
         """Stop sending, and see that every tick had its effect, once and in order, and that nothing is dead."""

@@ -14,7 +14,8 @@ import httpx
 import pytest
 from ports import free_port
 from services import ServiceClient
-from waiting import DEADLINE_SECONDS, eventually
+
+from seatrial_kit.waiting import deadline_seconds, eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -42,13 +43,15 @@ class ServiceProcess:
         async with httpx.AsyncClient(base_url=self.url, timeout=5, trust_env=False) as client:
             service = ServiceClient(self.service, client)
 
-            async def probe() -> tuple[bool | None, object]:
+            async def probe() -> bool:
                 if self._process is None or self._process.poll() is not None:
                     pytest.fail(f"{self.service} ended; it said:\n{self.output()}", pytrace=False)
                 status, body = await service.health()
-                return (status == httpx.codes.OK or None), f"{status} {body}\n{self.output()}"
+                assert status == httpx.codes.OK, f"{status} {body}\n{self.output()}"
+                return True
 
-            await eventually(f"{self.service} at {self.url} to be ready", probe, 2 * DEADLINE_SECONDS)
+            awaited = f"{self.service} at {self.url} to be ready"
+            await eventually_async(probe, awaited, seconds=2 * deadline_seconds())
         return service
 
     def kill(self) -> None:
@@ -60,7 +63,7 @@ class ServiceProcess:
         assert self._process is not None
         process = self._process
         process.send_signal(signal.SIGTERM)
-        return await asyncio.to_thread(process.wait, DEADLINE_SECONDS)
+        return await asyncio.to_thread(process.wait, deadline_seconds())
 
     def output(self, characters: int = 4000) -> str:
         return self._log.read_text(errors="replace")[-characters:] if self._log.exists() else "nothing"
@@ -68,7 +71,7 @@ class ServiceProcess:
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)
-            self._process.wait(DEADLINE_SECONDS)
+            self._process.wait(deadline_seconds())
             self._process = None
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from topic_admin import new_namespace, topics
-from waiting import DEADLINE_SECONDS, eventually
 
 from alpha_panda.events.envelope import Broker, EventEnvelope, EventType
 from alpha_panda.events.evolution import decode
@@ -17,6 +16,7 @@ from alpha_panda.events.topics import Topics
 from alpha_panda.streaming.consumer import RedpandaConsumer
 from alpha_panda.streaming.processor import StreamProcessor
 from alpha_panda.streaming.producer import RedpandaProducer
+from seatrial_kit.waiting import deadline_seconds, eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -124,7 +124,7 @@ class Rig:
             partitions = consumer.assignment()
             assert partitions, f"there is no topic {name}"
             found: list[Any] = []
-            async with asyncio.timeout(DEADLINE_SECONDS):
+            async with asyncio.timeout(deadline_seconds()):
                 while True:
                     for some in (await consumer.getmany(timeout_ms=100)).values():
                         found += some
@@ -147,17 +147,18 @@ class Rig:
             await admin.close()
 
     async def wait_committed(self, name: str, total: int, group: str = "") -> None:
-        async def probe() -> tuple[bool | None, object]:
+        async def probe() -> bool:
             found = await self.committed(name, group)
-            return (sum(found.values()) == total or None), found
+            assert sum(found.values()) == total, found
+            return True
 
-        await eventually(f"{group or self.group} to have committed {total} records of {name}", probe)
+        await eventually_async(probe, f"{group or self.group} to have committed {total} records of {name}")
 
 
 async def polled(consumer: RedpandaConsumer, count: int) -> list[Any]:
     """Records of as many batches as it takes to get that many."""
     found: list[Any] = []
-    async with asyncio.timeout(DEADLINE_SECONDS):
+    async with asyncio.timeout(deadline_seconds()):
         while len(found) < count:
             found += (await consumer.poll(0.25)).records()
     return found

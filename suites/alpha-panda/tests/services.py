@@ -7,7 +7,8 @@ import re
 from typing import Any
 
 import httpx
-from waiting import eventually
+
+from seatrial_kit.waiting import eventually_async
 
 
 class ServiceClient:
@@ -33,11 +34,12 @@ class ServiceClient:
         return response.status_code, response.json()
 
     async def wait_ready(self) -> None:
-        async def probe() -> tuple[bool | None, object]:
+        async def probe() -> bool:
             status, body = await self.health()
-            return (True if status == httpx.codes.OK else None), f"{status} {body}"
+            assert status == httpx.codes.OK, f"{status} {body}"
+            return True
 
-        await eventually(f"200 from {self._client.base_url}healthz ({self.name})", probe)
+        await eventually_async(probe, f"200 from {self._client.base_url}healthz ({self.name})")
 
     async def metric(self, name: str, **labels: str) -> float:
         """The sum of all samples of that name that have these labels; 0 if there is none (yet)."""
@@ -53,11 +55,12 @@ class ServiceClient:
         return total
 
     async def wait_metric(self, at_least: float, name: str, **labels: str) -> float:
-        async def probe() -> tuple[float | None, object]:
+        async def probe() -> float:
             value = await self.metric(name, **labels)
-            return (value if value >= at_least else None), value
+            assert value >= at_least, value
+            return value
 
-        return await eventually(f"{self.name}: {name}{labels} to reach {at_least:g}", probe)
+        return await eventually_async(probe, f"{self.name}: {name}{labels} to reach {at_least:g}")
 
 
 def url_of(service: str) -> str:

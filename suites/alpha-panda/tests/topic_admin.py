@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from waiting import eventually
+
+from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -26,12 +27,13 @@ async def topics(servers: str, names: Sequence[str], partitions: int) -> AsyncIt
         answer = await admin.create_topics([NewTopic(name, partitions, 1) for name in names])
         assert not [error for error in answer.topic_errors if error[1]], answer.topic_errors
 
-        async def probe() -> tuple[bool | None, object]:
+        async def probe() -> bool:
             found = await admin.describe_topics(list(names))
             led = [t for t in found if not t["error_code"] and all(p["leader"] >= 0 for p in t["partitions"])]
-            return (len(led) == len(names) or None), found
+            assert len(led) == len(names), found
+            return True
 
-        await eventually(f"topics {names}", probe)
+        await eventually_async(probe, f"topics {names}")
         yield
     finally:
         await admin.delete_topics(list(names))

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from contract import BROKERS, PAYLOADS, Event, all_topics, topic
-from waiting import DEADLINE_SECONDS
+
+from seatrial_kit.waiting import deadline_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ class Wire:
         self.repeated = 0
 
     async def start(self) -> None:
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(deadline_seconds()):
             await self.producer.start()
             await self._consumer.start()
             wanted = all_topics(self.namespace, self._brokers)
@@ -77,7 +78,7 @@ class Wire:
 
     async def expect(self, key: str, kind: str, broker: str, count: int = 1) -> list[Event]:
         """Wait until that many events have been seen; all of them."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + deadline_seconds()
         while True:
             found = self.seen(key, kind, broker)
             if len(found) >= count:
@@ -89,10 +90,10 @@ class Wire:
     async def settle(self) -> None:
         """Read up to where every topic ends now: afterwards, what was not seen was not published."""
         ends = await self._consumer.end_offsets(self._consumer.assignment())
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + deadline_seconds()
         while behind := [tp for tp, end in ends.items() if await self._consumer.position(tp) < end]:
             if time.monotonic() >= deadline:
-                pytest.fail(f"waited {DEADLINE_SECONDS:g} s to read up to the end of {behind}", pytrace=False)
+                pytest.fail(f"waited {deadline_seconds():g} s to read up to the end of {behind}", pytrace=False)
             await self._poll()
 
     async def _poll(self) -> None:
@@ -107,8 +108,11 @@ class Wire:
                         self._keep(Event.model_validate(raw), key, partition.topic, now)
 
     def _keep(self, event: Event, key: str, name: str, now: float) -> None:
-        assert event.key == key, f"{name}: the key is {key}, the event says {event.key}"
-        assert name == topic(event.type, event.broker, self.namespace), f"{event.type} of {event.broker} on {name}"
+        # Not by assertions: to a wait in which this is read, those would mean "not yet".
+        if event.key != key:
+            pytest.fail(f"{name}: the key is {key}, the event says {event.key}")
+        if name != topic(event.type, event.broker, self.namespace):
+            pytest.fail(f"{event.type} of {event.broker} on {name}")
         PAYLOADS[event.type].model_validate(event.data)
         first = self._by_id.setdefault(event.id, event)
         if first is event:
@@ -116,8 +120,9 @@ class Wire:
             self.topic_of[event.id], self.received_at[event.id] = name, now
         else:
             self.repeated += 1
-            assert event.model_copy(update={"ts": first.ts}) == first, "not a true repetition"
+            if event.model_copy(update={"ts": first.ts}) != first:
+                pytest.fail(f"not a true repetition: {event.model_dump_json()} after {first.model_dump_json()}")
 
     def _fail(self, key: str, awaited: str) -> None:
         seen = "\n".join(f"  {event.model_dump_json()}" for event in self._events[key][-50:]) or "  nothing"
-        pytest.fail(f"waited {DEADLINE_SECONDS:g} s for {awaited} (key {key})\nseen for it:\n{seen}", pytrace=False)
+        pytest.fail(f"waited {deadline_seconds():g} s for {awaited} (key {key})\nseen for it:\n{seen}", pytrace=False)

@@ -5,19 +5,17 @@ pytest suites/intelligence-service/mutation_tests
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from hack.local_run import ROOT, status_of
 from intelligence_service.faults import Bug
 
-ROOT = Path(__file__).parents[3]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 EXAMPLE = ROOT / "examples" / "intelligence-service.yaml"
 SECONDS = 280
 FINDS = {
@@ -36,7 +34,7 @@ def test_every_bug_has_a_test_that_finds_it() -> None:
 
 
 @pytest.mark.parametrize("bug", sorted(Bug))
-def test_the_suite_finds_the_bug(bug: Bug, tmp_path: Path) -> None:
+def test_the_suite_finds_the_bug(bug: Bug, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = yaml.safe_load(EXAMPLE.read_text())
     spec: dict[str, Any] = run["spec"]
     spec["applications"][0]["env"].append({"name": "INTELLIGENCE_BUG", "value": str(bug)})
@@ -51,18 +49,8 @@ def test_the_suite_finds_the_bug(bug: Bug, tmp_path: Path) -> None:
             "env": [{"name": "SUITE_DEADLINE_SECONDS", "value": "8"}],
         }
     ]
-    (tmp_path / "run.yaml").write_text(yaml.safe_dump(run))
-    done = subprocess.run(
-        [sys.executable, "-m", "seatrial.cli", "run", str(tmp_path / "run.yaml"), "-o", "json"],
-        cwd=ROOT,
-        env=os.environ | {"XDG_STATE_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert done.stdout, done.stderr
-    status = json.loads(done.stdout)["status"]
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    status = status_of(run, SECONDS)
     failed = [failure["id"] for failure in status["failures"] if failure["outcome"] == "failed"]
     assert (status["phase"], status["reason"]) == ("Failed", "TestsFailed"), status["message"]
     assert any(found.startswith(test) for found in failed), failed

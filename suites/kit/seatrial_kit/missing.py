@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -23,6 +24,14 @@ def missing(request: pytest.FixtureRequest, reason: object) -> NoReturn:
     if request.config.getoption(OPTION):
         pytest.skip(f"{SKIPPED}{reason}")
     pytest.fail(f"{reason}\n({OPTION} skips the tests that need it, and counts them)", pytrace=False)
+
+
+def required(request: pytest.FixtureRequest, variable: str) -> str:
+    """An environment variable that says where a service is. Not set, or empty: the service is missing."""
+    value = os.environ.get(variable)
+    if not value:
+        missing(request, f"{variable} is not set, so nobody knows where the service is")
+    return value
 
 
 def client(module: str, extra: str) -> ModuleType:

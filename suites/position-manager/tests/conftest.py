@@ -13,8 +13,9 @@ import pytest_asyncio
 from flow import Flow
 from manager import Manager
 from redis.asyncio import Redis
-from waiting import required
 from wire import Wire
+
+from seatrial_kit.missing import required
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -24,13 +25,13 @@ tls_context = functools.cache(ssl.create_default_context)  # 20 ms that no test 
 
 
 @pytest.fixture
-def kafka_servers() -> str:
-    return required("KAFKA_BOOTSTRAP_SERVERS")
+def kafka_servers(request: pytest.FixtureRequest) -> str:
+    return required(request, "KAFKA_BOOTSTRAP_SERVERS")
 
 
 @pytest.fixture
-def redis_url() -> str:
-    return required("REDIS_URL")
+def redis_url(request: pytest.FixtureRequest) -> str:
+    return required(request, "REDIS_URL")
 
 
 @pytest_asyncio.fixture

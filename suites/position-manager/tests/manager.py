@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import httpx
-from waiting import DEADLINE_SECONDS, eventually
+
+from seatrial_kit.waiting import eventually_async
 
 # A service that was once found dead is not waited for again by every following test.
 _found_dead: set[str] = set()
@@ -29,13 +30,14 @@ class Manager:
     async def wait_ready(self) -> None:
         url = str(self._client.base_url)
 
-        async def probe() -> tuple[bool | None, object]:
+        async def probe() -> bool:
             status, body = await self.health()
-            return (True if status == httpx.codes.OK else None), f"{status} {body}"
+            assert status == httpx.codes.OK, f"{status} {body}"
+            return True
 
-        seconds = HOPELESS_SECONDS if url in _found_dead else DEADLINE_SECONDS
+        seconds = HOPELESS_SECONDS if url in _found_dead else None
         _found_dead.add(url)
-        await eventually(f"200 from {url}/healthz", probe, seconds)
+        await eventually_async(probe, f"200 from {url}/healthz", seconds=seconds)
         _found_dead.discard(url)
 
     async def exposition(self) -> str:
@@ -55,11 +57,12 @@ class Manager:
         return total
 
     async def wait_metric(self, at_least: float, name: str, **labels: str) -> float:
-        async def probe() -> tuple[float | None, object]:
+        async def probe() -> float:
             value = await self.metric(name, **labels)
-            return (value if value >= at_least else None), value
+            assert value >= at_least, value
+            return value
 
-        return await eventually(f"{name}{labels} to reach {at_least:g}", probe)
+        return await eventually_async(probe, f"{name}{labels} to reach {at_least:g}")
 
     async def restart(self) -> None:
         """Make the service go through its start again: drop everything in memory, restore, rejoin its group."""

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from contract import STATE_PREFIX
-from waiting import eventually
+
+from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 async def stored_state(redis: Redis, symbol: str, where: Callable[[Any], bool] = bool) -> Any:
     """The stored state of a symbol once it is as asked for; it is saved just after its events are published."""
 
-    async def probe() -> tuple[Any, object]:
+    async def probe() -> Any:
         value = await redis.get(f"{STATE_PREFIX}{symbol}")
-        state = json.loads(value) if value is not None else None
-        return (state if state is not None and where(state) else None), state
+        assert value is not None, "nothing"
+        state = json.loads(value)
+        assert where(state), state
+        return state
 
-    return await eventually(f"the state of {symbol} in Redis", probe)
+    return await eventually_async(probe, f"the state of {symbol} in Redis")

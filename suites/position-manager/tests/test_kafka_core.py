@@ -37,7 +37,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError
 from stored import stored_state
-from waiting import DEADLINE_SECONDS, eventually
+
+from seatrial_kit.waiting import deadline_seconds, eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,17 +133,17 @@ class TestServiceInitialization:
     """The service has set itself up on Kafka and Redis."""
 
     async def test_health_is_ready_because_kafka_and_redis_answer(self, manager: Manager) -> None:
-        async def probe() -> tuple[bool | None, object]:
-            seen = await manager.health()
-            return seen == (httpx.codes.OK, {"ready": True, "kafka": "ok", "redis": "ok"}) or None, seen
+        async def probe() -> bool:
+            assert await manager.health() == (httpx.codes.OK, {"ready": True, "kafka": "ok", "redis": "ok"})
+            return True
 
-        await eventually("a ready service that says so of both Kafka and Redis", probe)
+        await eventually_async(probe, "a ready service that says so of both Kafka and Redis")
 
     @pytest.mark.usefixtures("manager")
     async def test_group_is_stable_and_owns_every_input_partition(self, kafka_servers: str) -> None:
         admin = KafkaAdminClient(bootstrap_servers=kafka_servers)
 
-        async def probe() -> tuple[bool | None, object]:
+        async def probe() -> bool:
             group = admin.describe_groups([GROUP_ID])[GROUP_ID]
             owned = sorted(
                 (part["topic"], number)
@@ -150,23 +151,24 @@ class TestServiceInitialization:
                 for part in member["member_assignment"]["assigned_partitions"]
                 for number in part["partitions"]
             )
-            complete = group["group_state"] == "Stable" and owned == wanted
-            return complete or None, (group["group_state"], owned)
+            assert group["group_state"] == "Stable", owned
+            assert owned == wanted
+            return True
 
         try:
             topics = admin.describe_topics(list(INPUT_TOPICS))
             wanted = sorted((t["name"], p["partition_index"]) for t in topics for p in t["partitions"])
-            await eventually(f"group {GROUP_ID} to be Stable with {wanted}", probe)
+            await eventually_async(probe, f"group {GROUP_ID} to be Stable with {wanted}")
         finally:
             admin.close()
 
     @pytest.mark.usefixtures("manager")
     async def test_redis_is_connected_with_the_password(self, redis: Redis, redis_url: str) -> None:
-        async def probe() -> tuple[bool | None, object]:
-            names = {client["name"] for client in await redis.client_list()}
-            return "position-manager" in names or None, names
+        async def probe() -> bool:
+            assert "position-manager" in {client["name"] for client in await redis.client_list()}
+            return True
 
-        await eventually("a Redis client named position-manager", probe)
+        await eventually_async(probe, "a Redis client named position-manager")
         parts = urlsplit(redis_url)
         assert parts.hostname is not None
         async with Redis(host=parts.hostname, port=parts.port or 6379, retry=Retry(NoBackoff(), 0)) as anonymous:
@@ -296,7 +298,7 @@ async def _consume_one(servers: str, topic: str, group: str) -> bytes:
     )
     await consumer.start()
     try:
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(deadline_seconds()):
             record = await consumer.getone()
         await consumer.commit({TopicPartition(topic, 0): record.offset + 1})
         value: bytes = record.value
@@ -336,7 +338,7 @@ async def _with_kafka_python(
         partition = TopicPartition(topic, 0)
         consumer.assign([partition])
         consumer.seek(partition, sent.offset)
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(deadline_seconds()):
             return sent.offset, await consumer.getone()
     finally:
         await consumer.stop()

@@ -13,7 +13,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from contract import GROUP_ID, INPUT_TOPICS, STATE_PREFIX, EmergencyAction, HedgeTrade, PnlUpdate, PositionState
 from stored import stored_state
-from waiting import eventually
+
+from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,12 +106,13 @@ class TestMalformedMessages:
         admin = AIOKafkaAdminClient(bootstrap_servers=kafka_servers)
         await admin.start()
 
-        async def probe() -> tuple[bool | None, object]:
+        async def probe() -> bool:
             committed = (await admin.list_consumer_group_offsets(GROUP_ID, partitions=[partition]))[partition]
-            return committed.offset > sent.offset or None, committed
+            assert committed.offset > sent.offset, committed
+            return True
 
         try:
-            await eventually(f"{GROUP_ID} to commit beyond offset {sent.offset} of {partition}", probe)
+            await eventually_async(probe, f"{GROUP_ID} to commit beyond offset {sent.offset} of {partition}")
         finally:
             await admin.close()
 
@@ -204,8 +206,9 @@ class TestRebalance:
         )
         await member.start()
 
-        async def probe() -> tuple[set[int] | None, object]:
-            return {part.partition for part in member.assignment()} or None, member.assignment()
+        async def probe() -> set[int]:
+            assert member.assignment(), "none"
+            return {part.partition for part in member.assignment()}
 
         try:
             partitions = await wire.producer.partitions_for(INPUT_TOPICS[0])
@@ -217,7 +220,7 @@ class TestRebalance:
                 stored = await stored_state(redis, flow.symbol, lambda s, at=opened.revision: s["revision"] == at)
                 symbols[stored["partition"]] = flow, stored
             member.subscribe(INPUT_TOPICS)
-            moved = await eventually(f"partitions of group {GROUP_ID} for a second member", probe)
+            moved = await eventually_async(probe, f"partitions of group {GROUP_ID} for a second member")
             flow, stored = symbols[moved.pop()]
             stored["position"]["long"]["entry_price"] = "99"
             await redis.set(f"{STATE_PREFIX}{flow.symbol}", json.dumps(stored))

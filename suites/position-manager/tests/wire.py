@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from contract import OUTPUTS, Event
-from waiting import DEADLINE_SECONDS
+
+from seatrial_kit.waiting import deadline_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound=Event)
 POLL_MS = 250
-REQUEST_TIMEOUT_MS = int(DEADLINE_SECONDS * 1000)
 
 
 class Wire:
@@ -30,7 +30,8 @@ class Wire:
     """
 
     def __init__(self, servers: str, manager: Manager) -> None:
-        self.producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all", request_timeout_ms=REQUEST_TIMEOUT_MS)
+        timeout_ms = int(deadline_seconds() * 1000)
+        self.producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all", request_timeout_ms=timeout_ms)
         # A short wait, since a partition that was just read is not part of the fetch that is waiting meanwhile.
         self._consumer = AIOKafkaConsumer(bootstrap_servers=servers, group_id=None, fetch_max_wait_ms=20)
         self._manager = manager
@@ -43,10 +44,10 @@ class Wire:
 
     async def start(self) -> None:
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
+            async with asyncio.timeout(deadline_seconds()):
                 await self._start()
         except TimeoutError:
-            pytest.fail(f"waited {DEADLINE_SECONDS:g} s for the broker to tell where the outputs end", pytrace=False)
+            pytest.fail(f"waited {deadline_seconds():g} s for the broker to tell where the outputs end", pytrace=False)
 
     async def _start(self) -> None:
         await self.producer.start()
@@ -79,7 +80,7 @@ class Wire:
 
     async def next(self, symbol: str, model: type[E], where: Callable[[E], bool] | None, awaited: str) -> E:
         """The next event of that kind that no earlier call has returned or passed over."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + deadline_seconds()
         while True:
             events = self.seen(symbol, model)
             for index in range(self._read[symbol, model.topic], len(events)):
@@ -93,10 +94,10 @@ class Wire:
     async def settle(self) -> None:
         """Read up to where every output ends now: afterwards, what was not seen was not published."""
         ends = await self._consumer.end_offsets(self._consumer.assignment())
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + deadline_seconds()
         while behind := [tp for tp, end in ends.items() if await self._consumer.position(tp) < end]:
             if time.monotonic() >= deadline:
-                pytest.fail(f"waited {DEADLINE_SECONDS:g} s to read up to the end of {behind}", pytrace=False)
+                pytest.fail(f"waited {deadline_seconds():g} s to read up to the end of {behind}", pytrace=False)
             await self._poll()
 
     async def _poll(self) -> None:
@@ -122,7 +123,7 @@ class Wire:
     async def _fail(self, symbol: str, model: type[E], awaited: str) -> None:
         seen = "\n".join(f"  {event.topic}: {event.model_dump_json()}" for event in self._events[symbol]) or "  nothing"
         pytest.fail(
-            f"waited {DEADLINE_SECONDS:g} s for a message on {model.topic} about {symbol}: {awaited}\n"
+            f"waited {deadline_seconds():g} s for a message on {model.topic} about {symbol}: {awaited}\n"
             f"seen about it:\n{seen}\nthe service's health: {await self._manager.health()}",
             pytrace=False,
         )

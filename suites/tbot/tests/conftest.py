@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+# Its tests start servers and the service anew, several of them side by side: longer than the kit gives a wait.
+os.environ.setdefault("SUITE_DEADLINE_SECONDS", "20")
 DEFAULT_URL = "http://tbot:8080"
 
 

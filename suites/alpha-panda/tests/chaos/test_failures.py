@@ -15,9 +15,9 @@ from pipeline import Pipeline, pipeline_on
 from processes import ServiceProcess, clients
 from proxy import Proxy
 from rig import Rig, event
-from waiting import eventually
 
 from alpha_panda.events.envelope import EventType
+from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -47,11 +47,12 @@ class TestBroker:
         async with Load(await pipeline.desk()) as load:
             broker.proxy.partition()
 
-            async def probe() -> tuple[bool | None, object]:
+            async def probe() -> bool:
                 ended = {name: "session expired" in one.output(100_000) for name, one in pipeline.processes.items()}
-                return all(ended.values()) or None, ended
+                assert all(ended.values()), ended
+                return True
 
-            await eventually("the session of every service to expire", probe, 60)
+            await eventually_async(probe, "the session of every service to expire", seconds=60)
             async with clients(pipeline.processes.values()) as found:
                 for client in found.values():
                     status, body = await client.health()
@@ -105,11 +106,12 @@ class TestBroker:
                 broker.proxy.drop()
                 cuts += 1
 
-                async def probe(reached: int = reached) -> tuple[bool | None, object]:
-                    there = broker.proxy.connections >= reached
-                    return (there or publishing.done()) or None, broker.proxy.connections
+                async def probe(reached: int = reached) -> bool:
+                    seen = broker.proxy.connections
+                    assert seen >= reached or publishing.done(), f"{seen} connections"
+                    return True
 
-                await eventually("the producer to have connected again", probe)
+                await eventually_async(probe, "the producer to have connected again")
             await publishing
             written = await rig.events(name, len(sent))
             assert Counter(one.id for one in written) == Counter(one.id for one in sent)
@@ -195,11 +197,13 @@ class TestDependencies:
             found = await stack.enter_async_context(clients(pipeline.processes.values()))
             proxy.cut()
 
-            async def probe() -> tuple[bool | None, object]:
+            async def probe() -> bool:
                 status, body = await found["risk"].health()
-                return (status == 503 and "not connected" in str(body)) or None, body
+                assert status == 503, f"{status} {body}"
+                assert "not connected" in str(body), body
+                return True
 
-            await eventually("the risk service to miss PostgreSQL", probe)
+            await eventually_async(probe, "the risk service to miss PostgreSQL")
             await load.trades(10)
             adding = asyncio.create_task(pipeline.desk())
             await load.trades(10)

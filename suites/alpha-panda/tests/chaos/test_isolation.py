@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx
@@ -12,8 +13,9 @@ from desk import Desk
 from processes import ServiceProcess, clients, running
 from rig import Rig
 from topic_admin import new_namespace, topics
-from waiting import eventually
 from wire import Wire
+
+from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,8 +45,7 @@ async def test_one_broker_fails_alone(
             process.start()
         found = await stack.enter_async_context(clients(processes))
         for name in STAGES[1:]:  # what the strategy service reads is shared
-            client = found[name]
-            await eventually(f"paper alone to be ready in {client.name}", lambda client=client: _only_paper(client))
+            await eventually_async(partial(_only_paper, found[name]), f"paper alone to be ready in {name}")
         desk = Desk(wire, redis, ["paper"])
         stack.push_async_callback(desk.remove, database)
         await desk.configure(database)
@@ -83,7 +84,9 @@ async def test_killed_feed_loses_no_tick_that_it_accepted(broker: OwnBroker, tmp
         assert sorted(str(event.id) for event in await rig.events(name, len(accepted))) == sorted(accepted)
 
 
-async def _only_paper(client: ServiceClient) -> tuple[bool | None, object]:
+async def _only_paper(client: ServiceClient) -> bool:
     status, body = await client.health()
-    ready = isinstance(body, dict) and (body.get("paper"), body.get("zerodha")) == ("ok", "connecting")
-    return (ready and status == httpx.codes.SERVICE_UNAVAILABLE) or None, body
+    assert status == httpx.codes.SERVICE_UNAVAILABLE, f"{status} {body}"
+    assert isinstance(body, dict)
+    assert (body.get("paper"), body.get("zerodha")) == ("ok", "connecting"), body
+    return True

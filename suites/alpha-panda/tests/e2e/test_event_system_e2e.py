@@ -11,8 +11,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import pytest
 from contract import CHAIN, DeadLetter, Order, Portfolio, Rejected, Signal, topic
-from waiting import eventually
+
+from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
     import asyncpg
@@ -134,9 +136,8 @@ class TestEventSystemE2E:
         await desk.tick("80")
         assert (await desk.portfolio(4, "zerodha")).positions[desk.instrument].quantity == 0
         await desk.expect("portfolio_updated", "paper", 4)
-        lost = await desk.cached("paper")
-        assert lost is not None
-        assert lost.orders == 1, "what the cache holds is what is built upon"
+        # An update is published before it is in the cache. One order: what the cache holds is what is built upon.
+        await desk.portfolio(1, "paper")
 
     async def test_error_event_dlq_flow(
         self, open_desk: OpenDesk, database: asyncpg.Connection, services: dict[str, ServiceClient], wire: Wire
@@ -164,7 +165,7 @@ class TestEventSystemE2E:
         assert filled.correlation_id == signal.correlation_id, "the chain goes on where it had ended"
         assert (await desk.portfolio(1)).positions[desk.instrument].quantity == 10
         before = await services["risk"].metric("alpha_panda_events_total", broker="paper", outcome="duplicate")
-        assert await _replay(str(letter.id)) == 0
+        await _replay(str(letter.id))
         await services["risk"].wait_metric(before + 1, "alpha_panda_events_total", broker="paper", outcome="duplicate")
         await wire.settle()
         assert len(desk.seen("order_filled")) == 1
@@ -205,19 +206,19 @@ class TestErrorClasses:
 async def _replay_until_accepted(desk: Desk, letter: str) -> None:
     """The services learn of the new configuration a moment after it was committed."""
 
-    async def probe() -> tuple[bool | None, object]:
-        assert await _replay(letter) == 0
+    async def probe() -> bool:
+        await _replay(letter)
         await desk.wire.settle()
-        seen = desk.seen("signal_validated")
-        return (bool(seen) or None), [event.type for event in desk.seen("dead_letter")]
+        assert desk.seen("signal_validated"), f"{len(desk.seen('dead_letter'))} dead letters"
+        return True
 
-    await eventually("the replayed signal to be validated", probe)
+    await eventually_async(probe, "the replayed signal to be validated")
 
 
-async def _replay(letter: str) -> int:
+async def _replay(letter: str) -> None:
     """What an operator would run: `python -m alpha_panda.replay BROKER ID`."""
     command = (sys.executable, "-m", "alpha_panda.replay", "paper", letter)
     process = await asyncio.create_subprocess_exec(*command, env=os.environ, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    return process.returncode
+    if process.returncode != 0:  # final, also when it is one of several tries
+        pytest.fail(f"exit status {process.returncode}:\n{output.decode()}")

@@ -13,7 +13,6 @@ from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 from contract import all_topics
 from proxy import Proxy
 from rig import SIGNAL, Recorder, Rig, by_key, event, polled
-from waiting import eventually
 
 from alpha_panda.events.data import DeadLetter, MarketTick, TradingSignal
 from alpha_panda.events.envelope import Broker, EventEnvelope, EventType
@@ -25,6 +24,7 @@ from alpha_panda.streaming.errors import BusinessError, ErrorClass, TransientErr
 from alpha_panda.streaming.policy import Policy
 from alpha_panda.streaming.processor import StreamProcessor
 from alpha_panda.streaming.producer import RedpandaProducer
+from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -134,19 +134,23 @@ class TestRedpandaConsumerIntegration:
         assert len(first.assignment) == 3
         await second.start()
 
-        async def shared() -> tuple[bool | None, object]:
+        async def shared() -> bool:
             parts = first.assignment, second.assignment
             await asyncio.gather(first.poll(0.05), second.poll(0.05))
-            return (all(parts) and not parts[0] & parts[1] and len(parts[0] | parts[1]) == 3) or None, parts
+            assert all(parts), parts
+            assert not parts[0] & parts[1], parts
+            assert len(parts[0] | parts[1]) == 3, parts
+            return True
 
-        await eventually("two members to share three partitions", shared)
+        await eventually_async(shared, "two members to share three partitions")
         await first.stop()
 
-        async def taken_over() -> tuple[bool | None, object]:
+        async def taken_over() -> bool:
             await second.poll(0.05)
-            return (len(second.assignment) == 3 or None), second.assignment
+            assert len(second.assignment) == 3, second.assignment
+            return True
 
-        await eventually("the member that is left to have all of them", taken_over)
+        await eventually_async(taken_over, "the member that is left to have all of them")
 
     async def test_consumer_batches_are_bounded(self, rig: Rig) -> None:
         (name,) = await rig.make_topics(EventType.TRADING_SIGNAL)
@@ -323,10 +327,11 @@ class TestStreamProcessorIntegration:
             sender = await rig.producer()
             await sender.publish_all([event(str(number)) for number in range(20)])
 
-            async def opened() -> tuple[bool | None, object]:
-                return (breaker.openings >= 3 or None), (breaker.openings, len(tried))
+            async def opened() -> bool:
+                assert breaker.openings >= 3, f"{breaker.openings} openings, {len(tried)} tries"
+                return True
 
-            await eventually("the breaker to have opened, and twice more when it was tried", opened)
+            await eventually_async(opened, "the breaker to have opened, and twice more when it was tried")
             assert not handler.handled
             away = False
             await rig.wait_committed(name, 20)

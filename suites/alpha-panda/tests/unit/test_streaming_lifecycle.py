@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from aiokafka.errors import KafkaConnectionError
 from rig import Recorder, Rig, event, polled
-from waiting import eventually
 
 from alpha_panda.events.envelope import Broker, EventType
 from alpha_panda.streaming.consumer import RedpandaConsumer, TopicsMissingError
 from alpha_panda.streaming.processor import StreamProcessor
 from alpha_panda.streaming.producer import RedpandaProducer
+from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,11 +33,12 @@ def tasks() -> set[asyncio.Task[object]]:
 
 
 async def no_more_than(before: set[asyncio.Task[object]]) -> None:
-    async def probe() -> tuple[bool | None, object]:
+    async def probe() -> bool:
         left = tasks() - before
-        return (not left or None), left
+        assert not left, left
+        return True
 
-    await eventually("every task of the clients to have ended", probe)
+    await eventually_async(probe, "every task of the clients to have ended")
 
 
 class TestProducerLifecycle:
@@ -95,10 +96,11 @@ class TestStreamProcessorLifecycle:
         processor = await rig.processor(name, handler)
         await (await rig.producer()).publish_all([event(str(number)) for number in range(50)])
 
-        async def probe() -> tuple[bool | None, object]:
-            return (bool(handler.handled) or None), len(handler.handled)
+        async def probe() -> bool:
+            assert handler.handled, "no event was handled"
+            return True
 
-        await eventually("the first batch", probe)
+        await eventually_async(probe, "the first batch")
         await processor.stop()
         assert not processor.running
         await processor.start()

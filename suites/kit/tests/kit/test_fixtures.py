@@ -20,6 +20,7 @@ from seatrial_kit.waiting import eventually, eventually_async
 CLOSED = "127.0.0.1:1"
 SUITE = """
 import pytest
+from seatrial_kit.missing import required
 
 @pytest.mark.kafka
 def test_kafka(kafka_connectivity_check): pass
@@ -32,6 +33,9 @@ async def test_database(clean_database): pass
 @pytest.mark.load
 @pytest.mark.asyncio
 async def test_cache(real_cache_manager): pass
+@pytest.fixture
+def feed_url(request): return required(request, "FEED_URL")
+def test_feed(feed_url): pass
 def test_nothing(): pass
 """
 
@@ -54,10 +58,11 @@ def run(folder: Path, *arguments: str) -> tuple[int, str]:
 def test_a_missing_service_fails(tmp_path: Path) -> None:
     status, output = run(tmp_path)
     assert status == 1
-    assert "1 passed, 4 errors" in output
+    assert "1 passed, 5 errors" in output
     assert f"Kafka at {CLOSED}: no answer within 5 s (ConnectionRefusedError" in output
     assert f"PostgreSQL at {CLOSED}: ConnectionRefusedError" in output
     assert f"Redis at {CLOSED}: ConnectionError" in output
+    assert "FEED_URL is not set" in output
     assert "KAFKA_BOOTSTRAP_SERVERS or TEST_KAFKA_BOOTSTRAP_SERVERS names another one" in output
     assert "tbot_password" not in output
 
@@ -66,10 +71,11 @@ def test_a_missing_service_fails(tmp_path: Path) -> None:
 def test_it_is_skipped_only_when_told_so_and_then_counted(tmp_path: Path, workers: tuple[str, ...]) -> None:
     status, output = run(tmp_path, "--skip-missing-services", *workers)
     assert status == 0
-    assert "1 passed, 4 skipped" in output
-    assert "4 tests were skipped (--skip-missing-services) because a service was missing:" in output
+    assert "1 passed, 5 skipped" in output
+    assert "5 tests were skipped (--skip-missing-services) because a service was missing:" in output
     assert f"    2 x Kafka at {CLOSED}: no answer" in output
     assert f"    1 x Redis at {CLOSED}" in output
+    assert "    1 x FEED_URL is not set" in output
 
 
 def test_the_markers_are_known(tmp_path: Path) -> None:
@@ -172,6 +178,27 @@ class TestWaiting:
     def test_another_exception_ends_it(self) -> None:
         with pytest.raises(ZeroDivisionError):
             eventually(lambda: 1 / 0, "a division")
+
+    def test_an_exception_that_may_pass_is_shown_with_its_kind(self) -> None:
+        passing = iter([ConnectionResetError("gone"), TimeoutError()])
+
+        def probe() -> bool:
+            raise next(passing)
+
+        with pytest.raises(AssertionError, match=r"for an answer; last seen: ConnectionResetError: gone"):
+            eventually(probe, "an answer", seconds=0, transient=(OSError,))
+        with pytest.raises(TimeoutError):
+            eventually(probe, "an answer", transient=(ConnectionError,))
+
+    async def test_what_may_pass_is_waited_for(self) -> None:
+        errors = iter([TimeoutError(), ConnectionResetError()])
+
+        async def probe() -> str:
+            if (error := next(errors, None)) is not None:
+                raise error
+            return "here"
+
+        assert await eventually_async(probe, "an answer", transient=(OSError,)) == "here"
 
     def test_the_delay_grows_by_half(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Two, three, four and a half seconds: read off the clock that the loop sleeps on."""

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from seatrial_kit.waiting import eventually_async
 from tests.support.books import Books
 from tests.support.contract import KEY_PREFIX, Order
 from tests.support.isolation import redis_client
 from tests.support.points import points
-from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from tbot.settings import Settings
@@ -79,11 +79,12 @@ async def test_orders_are_points_in_influxdb(bot: Bot, account: Account, run_set
     await bot.place(payload)
     await bot.place(account.repeated(payload))
 
-    async def probe() -> tuple[list[str] | None, object]:
+    async def probe() -> list[str]:
         found = [point["outcome"] for point in await points(run_settings, "orders") if point["symbol"] == symbol]
-        return (found if len(found) > 1 else None), found
+        assert len(found) > 1, found
+        return found
 
-    assert await eventually(f"the points of {symbol}", probe) == ["new", "duplicate"]
+    assert await eventually_async(probe, f"the points of {symbol}") == ["new", "duplicate"]
 
 
 @pytest.mark.parametrize(

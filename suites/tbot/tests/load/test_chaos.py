@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from seatrial_kit.waiting import eventually_async
 from tests.support.books import Books
-from tests.support.waiting import eventually
+from tests.support.bot import receipt_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -95,10 +96,11 @@ class Progress:
     async def more(self, count: int) -> None:
         wanted = len(self.receipts) + count
 
-        async def probe() -> tuple[bool | None, object]:
-            return len(self.receipts) >= wanted or None, f"{len(self.receipts)} orders are confirmed"
+        async def probe() -> bool:
+            assert len(self.receipts) >= wanted, f"{len(self.receipts)} orders are confirmed"
+            return True
 
-        await eventually(f"{wanted} confirmed orders", probe)
+        await eventually_async(probe, f"{wanted} confirmed orders")
 
 
 async def test_random_faults(
@@ -150,14 +152,10 @@ async def test_random_faults(
 
 
 async def _placed(own_bot: OwnBot, payload: Payload) -> Receipt:
-    async def probe() -> tuple[Receipt | None, object]:
-        try:
-            async with own_bot.client() as bot:
-                response = await bot.client.post("/orders", json=payload)
-                if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-                    return None, response.text
-                return await bot.place(payload), None
-        except httpx.TransportError as error:
-            return None, f"{type(error).__name__}: {error}"
+    async def probe() -> httpx.Response:
+        async with own_bot.client() as bot:
+            response = await bot.client.post("/orders", json=payload)
+        assert response.status_code != httpx.codes.SERVICE_UNAVAILABLE, response.text
+        return response
 
-    return await eventually(f"an answer to {payload}", probe)
+    return receipt_of(await eventually_async(probe, f"an answer to {payload}", transient=(httpx.TransportError,)))

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from seatrial_kit.waiting import eventually_async
 from tests.support.books import Books
-from tests.support.bot import OwnBot
+from tests.support.bot import OwnBot, receipt_of
 from tests.support.isolation import connected
-from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -43,11 +43,12 @@ async def locked_orders(config: Settings) -> AsyncIterator[None]:
 
 
 async def in_its_transaction(books: Books, config: Settings, sessions: int = 1) -> None:
-    async def probe() -> tuple[bool | None, object]:
+    async def probe() -> bool:
         waiting = (await books.fetch(WAITING, config.instance))[0]["n"]
-        return waiting >= sessions or None, f"{waiting} sessions of the service wait for a lock"
+        assert waiting >= sessions, f"{waiting} sessions of the service wait for a lock"
+        return True
 
-    await eventually(f"{sessions} sessions of the service to be in the middle of their transactions", probe)
+    await eventually_async(probe, f"{sessions} sessions of the service to be in the middle of their transactions")
 
 
 async def abandoned(task: asyncio.Task[Receipt]) -> None:
@@ -84,15 +85,15 @@ class TestKill:
         await own_bot.start()
         payload = account.order()
 
-        async def probe() -> tuple[bool | None, object]:
-            count = await books.count(account.name)
-            return bool(count) or None, f"{count} orders in PostgreSQL"
+        async def probe() -> bool:
+            assert await books.count(account.name), "no order in PostgreSQL"
+            return True
 
         async with own_bot.client() as bot:
             async with own_redis.client() as redis:
                 await redis.client_pause(60_000, all=False)  # reads are answered, writes wait
                 placing = asyncio.create_task(bot.place(payload))
-                await eventually("the order to be committed", probe)
+                await eventually_async(probe, "the order to be committed")
                 await own_bot.kill()
                 await redis.client_unpause()
             await asyncio.gather(placing, return_exceptions=True)
@@ -116,10 +117,11 @@ class TestKill:
         clients = [asyncio.create_task(client(payloads[start::8])) for start in range(8)]
         for threshold in (20, 50, 80):
 
-            async def probe(least: int = threshold) -> tuple[bool | None, object]:
-                return len(confirmed) >= least or None, f"{len(confirmed)} orders are confirmed"
+            async def probe(least: int = threshold) -> bool:
+                assert len(confirmed) >= least, f"{len(confirmed)} orders are confirmed"
+                return True
 
-            await eventually(f"{threshold} confirmed orders", probe)
+            await eventually_async(probe, f"{threshold} confirmed orders")
             await own_bot.restart()
         await asyncio.gather(*clients)
         await books.assert_exactly(account.name, payloads)
@@ -130,14 +132,11 @@ class TestKill:
 async def _placed(own_bot: OwnBot, payload: Payload) -> Receipt:
     """By whichever process serves: after a restart it has another port."""
 
-    async def probe() -> tuple[Receipt | None, object]:
-        try:
-            async with own_bot.client() as bot:
-                return await bot.place(payload), None
-        except httpx.TransportError as error:
-            return None, f"{type(error).__name__}: {error}"
+    async def probe() -> httpx.Response:
+        async with own_bot.client() as bot:
+            return await bot.client.post("/orders", json=payload)
 
-    return await eventually(f"an answer to {payload}", probe)
+    return receipt_of(await eventually_async(probe, f"an answer to {payload}", transient=(httpx.TransportError,)))
 
 
 class TestPostgres:

@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 
+from seatrial_kit.waiting import deadline_seconds, eventually_async
 from tests.support.contract import Health, Order, Receipt
 from tests.support.processes import Process
-from tests.support.waiting import DEADLINE_SECONDS, eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,26 +35,17 @@ class Bot:
         self.client = client
 
     async def place(self, payload: dict[str, str]) -> Receipt:
-        response = await self.client.post("/orders", json=payload)
-        assert response.status_code in {httpx.codes.OK, httpx.codes.CREATED}, f"{response.status_code} {response.text}"
-        receipt = Receipt.model_validate_json(response.content)
-        assert receipt.duplicate == (response.status_code == httpx.codes.OK)
-        return receipt
+        return receipt_of(await self.client.post("/orders", json=payload))
 
     async def place_for_sure(self, payload: dict[str, str]) -> Receipt:
         """As a client does that must know: repeat the order until the service says what became of it."""
 
-        async def probe() -> tuple[Receipt | None, object]:
-            try:
-                response = await self.client.post("/orders", json=payload)
-            except httpx.TransportError as error:
-                return None, f"{type(error).__name__}: {error}"
-            if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-                return None, response.text
-            assert response.is_success, f"{response.status_code} {response.text}"
-            return Receipt.model_validate_json(response.content), None
+        async def probe() -> httpx.Response:
+            response = await self.client.post("/orders", json=payload)
+            assert response.status_code != httpx.codes.SERVICE_UNAVAILABLE, response.text
+            return response
 
-        return await eventually(f"an answer to {payload}", probe)
+        return receipt_of(await eventually_async(probe, f"an answer to {payload}", transient=(httpx.TransportError,)))
 
     async def order(self, order_id: object) -> Order:
         response = await self.client.get(f"/orders/{order_id}")
@@ -71,25 +63,31 @@ class Bot:
     async def wait_health(self, awaited: str, **services: str) -> Health:
         """Until these services are said to be so; `ok` is equal, anything else is part of the text."""
 
-        async def probe() -> tuple[Health | None, object]:
-            try:
-                health = await self.health()
-            except httpx.TransportError as error:
-                return None, f"{type(error).__name__}: {error}"
+        async def probe() -> Health:
+            health = await self.health()
             right = all(
                 health.services[name] == text if text == "ok" else text in health.services[name]
                 for name, text in services.items()
             )
-            return (health if right else None), health
+            assert right, health
+            return health
 
-        return await eventually(awaited, probe)
+        return await eventually_async(probe, awaited, transient=(httpx.TransportError,))
+
+
+def receipt_of(response: httpx.Response) -> Receipt:
+    """What an order was answered with. Any other answer is a failure, not something that may pass."""
+    assert response.status_code in {httpx.codes.OK, httpx.codes.CREATED}, f"{response.status_code} {response.text}"
+    receipt = Receipt.model_validate_json(response.content)
+    assert receipt.duplicate == (response.status_code == httpx.codes.OK)
+    return receipt
 
 
 @asynccontextmanager
 async def bot_at(url: str) -> AsyncIterator[Bot]:
     transport = httpx.AsyncHTTPTransport(limits=LIMITS, verify=tls_context())
     async with httpx.AsyncClient(
-        base_url=url, timeout=DEADLINE_SECONDS, trust_env=False, transport=transport
+        base_url=url, timeout=deadline_seconds(), trust_env=False, transport=transport
     ) as client:
         yield Bot(client)
 
@@ -107,14 +105,16 @@ class OwnBot:
         """Until it says which port it has."""
         process = self.launch()
 
-        async def probe() -> tuple[int | None, object]:
-            assert process.returncode is None, f"the service ended with {process.returncode}:\n{process.output()}"
+        async def probe() -> int:
+            if process.returncode is not None:
+                pytest.fail(f"the service ended with {process.returncode}:\n{process.output()}")
             whole = process.output().split("\n")[:-1]
             lines = [json.loads(line) for line in whole if line.startswith("{")]
             ports = [line["port"] for line in lines if line.get("message") == "serving"]
-            return (ports[0] if ports else None), process.output()[-500:]
+            assert ports, process.output()[-500:]
+            return ports[0]
 
-        self.url = f"http://127.0.0.1:{await eventually('the service to serve', probe)}"
+        self.url = f"http://127.0.0.1:{await eventually_async(probe, 'the service to serve')}"
 
     def launch(self) -> Process:
         self._starts += 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from seatrial_kit.waiting import eventually_async
 from tests.support.isolation import influx_client
-from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from tbot.settings import Settings
@@ -35,11 +35,12 @@ async def points(config: Settings, measurement: str) -> list[dict[str, Any]]:
 async def wait_points(config: Settings, measurement: str, count: int) -> list[dict[str, Any]]:
     """The points once there are so many; the service writes them some tenths of a second later."""
 
-    async def probe() -> tuple[list[dict[str, Any]] | None, object]:
+    async def probe() -> list[dict[str, Any]]:
         found = await points(config, measurement)
-        return (found if len(found) >= count else None), f"{len(found)} points"
+        assert len(found) >= count, f"{len(found)} points"
+        return found
 
-    return await eventually(f"{count} points of {measurement} in bucket {config.influxdb_bucket}", probe)
+    return await eventually_async(probe, f"{count} points of {measurement} in bucket {config.influxdb_bucket}")
 
 
 def _is_whole(point: dict[str, Any], fields: set[str]) -> bool:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support.waiting import eventually
+from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,10 +60,12 @@ class Process:
         assert await self.ended() == -signal.SIGKILL
 
     async def ended(self) -> int:
-        async def probe() -> tuple[int | None, object]:
-            return self._popen.poll(), "it runs on"
+        async def probe() -> int:
+            status = self._popen.poll()
+            assert status is not None, "it runs on"
+            return status
 
-        return await eventually(f"the end of process {self._popen.pid}", probe)
+        return await eventually_async(probe, f"the end of process {self._popen.pid}")
 
     def destroy(self) -> None:
         """In tear-down, whatever state it is in."""

@@ -17,8 +17,8 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from seatrial_kit.waiting import eventually_async
 from tests.support.processes import Process
-from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -75,7 +75,7 @@ class RedisServer:
             f'save ""\nappendonly no\ndir "{self._folder}"\n'
         )
         self._process = Process([self._program, str(configuration)], self._folder / "redis.log")
-        await eventually(f"Redis on port {self.port}", self._answers)
+        await eventually_async(self._answers, f"Redis on port {self.port}")
 
     async def stop(self) -> None:
         """SIGTERM: it closes its connections and its port."""
@@ -110,14 +110,15 @@ class RedisServer:
             async with self.client() as client:
                 await client.ping()
 
-    async def _answers(self) -> tuple[bool | None, object]:
+    async def _answers(self) -> bool:
         try:
             async with self.client() as client:
                 await client.ping()
         except (RedisError, OSError) as error:
             running = self._running()
-            return None, f"{error}; exit status {running.returncode}; its log: {running.output()[-500:]}"
-        return True, "PONG"
+            seen = f"{error}; exit status {running.returncode}; its log: {running.output()[-500:]}"
+            raise AssertionError(seen) from error
+        return True
 
 
 def _free_port() -> int:

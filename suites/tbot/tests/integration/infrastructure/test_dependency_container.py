@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from seatrial_kit.waiting import eventually_async
 from tbot.cache import CacheManager
 from tbot.container import UnknownServiceError
 from tbot.database import DatabaseService
 from tbot.errors import CacheUnavailableError, DatabaseUnavailableError
 from tests.integration.infrastructure.service_factory import ProductionReadyTestBase, RealServiceFactory
-from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,13 +82,14 @@ class TestContainer(ProductionReadyTestBase):
         await self.trading.place(self.account.order())
         await self.factory.cleanup()
 
-        async def probe() -> tuple[bool | None, object]:
+        async def probe() -> bool:
             async with self.database.redis() as client:
                 clients = [item["name"] for item in await client.client_list()].count(name)
             sessions = (await self.database.books.fetch(OPEN, name))[0]["n"]
-            return (clients, sessions) == (0, 0) or None, f"{clients} in Redis, {sessions} in PostgreSQL"
+            assert (clients, sessions) == (0, 0), f"{clients} in Redis, {sessions} in PostgreSQL"
+            return True
 
-        await eventually(f"the connections of {name} to be gone", probe)
+        await eventually_async(probe, f"the connections of {name} to be gone")
 
     async def test_closed_services_accept_nothing(self) -> None:
         await self.container.close()

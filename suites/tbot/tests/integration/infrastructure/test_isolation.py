@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from seatrial_kit.services.redis import CLAIM
+from seatrial_kit.waiting import eventually_async
 from tests.support.isolation import connected, influx_client, isolated, redis_client
 from tests.support.processes import Process
-from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from tbot.settings import Settings
@@ -95,26 +95,29 @@ async def test_a_killed_test_leaves_nothing_for_long(
     doomed = Process([sys.executable, "-c", DOOMED], tmp_path / "doomed.log", env={**os.environ, "PYTHONPATH": ROOT})
     try:
 
-        async def probe() -> tuple[Settings | None, object]:
-            words = doomed.output().split(" ")
-            assert doomed.returncode is None, doomed.output()
-            if words[0] != "ready" or len(words) < len(OWN) + 2:
-                return None, doomed.output()
+        async def probe() -> Settings:
+            output = doomed.output()
+            if doomed.returncode is not None:
+                pytest.fail(f"it ended with {doomed.returncode}:\n{output}")
+            words = output.split(" ")
+            assert words[0] == "ready", output
+            assert len(words) >= len(OWN) + 2, output
             own = dict(zip(OWN, (words[1], int(words[2]), words[3]), strict=True))
-            return run_settings.model_copy(update=own), None
+            return run_settings.model_copy(update=own)
 
-        killed = await eventually("the other test to be in the middle of its work", probe)
+        killed = await eventually_async(probe, "the other test to be in the middle of its work")
         async with isolated(run_settings):
             had = await traces(killed)
         assert len(had) == len(OWN) + 1, "it lives, so what it has is not left"
         await doomed.kill()
 
-        async def gone() -> tuple[bool | None, object]:
+        async def gone() -> bool:
             async with isolated(run_settings):
                 left = had & await traces(killed)
-            return (not left) or None, left
+            assert not left, left
+            return True
 
-        await eventually("the next test to remove what the killed one left", gone)
+        await eventually_async(gone, "the next test to remove what the killed one left")
         assert len(await traces(isolated_config)) == len(OWN), "this one lives"
     finally:
         doomed.destroy()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from seatrial_kit.waiting import eventually_async
 from tbot.cache import CacheManager
 from tbot.metrics import MetricsService
 from tests.integration.infrastructure.service_factory import ProductionReadyTestBase
 from tests.support.points import points, wait_points
-from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from tbot.settings import Settings
@@ -59,10 +59,11 @@ class TestMetrics(ProductionReadyTestBase):
         receipts = await trading.process_orders_sequentially(payloads)
         assert not any(receipt.duplicate for receipt in receipts)
 
-        async def probe() -> tuple[bool | None, object]:
-            return (not metrics.available) or None, metrics.available
+        async def probe() -> bool:
+            assert not metrics.available, "it takes them to be available"
+            return True
 
-        await eventually("the service to notice that InfluxDB takes no metrics", probe)
+        await eventually_async(probe, "the service to notice that InfluxDB takes no metrics")
         again = await trading.place(trading.account.repeated(payloads[0]))
         assert again.duplicate
 
