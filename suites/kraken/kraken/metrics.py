@@ -27,6 +27,9 @@ class Metrics:
         self.seconds = Histogram(
             "kraken_request_seconds", "Duration of requests to the exchange", ["method"], registry=self._registry
         )
+        self.execution_seconds = Histogram(
+            "kraken_execution_seconds", "From an order's admission to the news of a fill", registry=self._registry
+        )
         self.retries = Counter("kraken_retries", "Requests made again", ["method"], registry=self._registry)
         self.orders = Counter("kraken_orders", "Orders by what became of them", ["status"], registry=self._registry)
         self.refused = Counter("kraken_refused", "Orders that a limit refused", ["rule"], registry=self._registry)
@@ -50,7 +53,9 @@ class Metrics:
 
     def executed(self, seconds: float) -> None:
         """From an order's admission to the news of its fill."""
-        self._executions.append(max(0.0, seconds))
+        spent = max(0.0, seconds)
+        self.execution_seconds.observe(spent)
+        self._executions.append(spent)
 
     def exposition(self) -> bytes:
         return generate_latest(self._registry)

@@ -140,7 +140,6 @@ class Engine:
             falls = (order.kind == "stop-loss") == (order.side == "sell")
             if market.last <= price if falls else market.last >= price:
                 market.resting.remove(order)
-                order.triggered = True
                 self._match(market, order)
                 self._settle(market, order, "market order without liquidity")
 

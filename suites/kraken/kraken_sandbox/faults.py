@@ -25,7 +25,6 @@ class FaultRule(BaseModel):
     errors: list[str] = ["EService:Unavailable"]
     status: int = Field(503, ge=400, le=599)
     times: int | None = Field(None, ge=1, description="how often; none: until cleared")
-    pair: str | None = Field(None, description="only requests that name this pair")
 
 
 @dataclass
@@ -43,10 +42,10 @@ class Faults:
         self.released.set()
         self.released = asyncio.Event()
 
-    def strike(self, method: str, params: dict[str, str]) -> FaultRule | None:
-        """The rule for this request; it counts as used."""
+    def strike(self, method: str) -> FaultRule | None:
+        """The rule for a request of this method; it counts as used."""
         for rule in self.rules:
-            if fnmatchcase(method, rule.on) and (rule.pair is None or params.get("pair") == rule.pair):
+            if fnmatchcase(method, rule.on):
                 if rule.times is not None:
                     rule.times -= 1
                     if not rule.times:

@@ -52,7 +52,7 @@ class Trade:
 
 @dataclass
 class Order:
-    """`trigger` is the price that a stop-loss or take-profit order waits for; `post_only` never takes liquidity."""
+    """`price` is what a stop-loss or take-profit order waits for; `post_only` never takes liquidity."""
 
     txid: str
     instrument: Instrument
@@ -71,7 +71,6 @@ class Order:
     fee: Decimal = ZERO
     reason: str | None = None
     closed_at: float = 0
-    triggered: bool = False
     trades: list[Trade] = field(default_factory=list)
 
     @property

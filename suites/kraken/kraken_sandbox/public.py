@@ -65,10 +65,13 @@ def depth(exchange: Exchange, params: Params) -> Any:
 
 
 def trades(exchange: Exchange, params: Params) -> Any:
+    """The first ones after `since`; without it the latest."""
     market = exchange.market(params.get("pair", ""))
     since = float(params.get("since", "0"))
     since = since / 1e9 if since > 1e12 else since  # noqa: PLR2004  (nanoseconds or seconds)
-    found = [item for item in market.prints if item["at"] > since][: _integer(params, "count", 1000)]
+    count = _integer(params, "count", 1000)
+    found = [item for item in market.prints if item["at"] > since]
+    found = found[:count] if "since" in params else found[-count:]
     shown = [
         [
             f"{item['price']:f}",

@@ -45,7 +45,7 @@ class RestApi:
     async def _answer(self, request: web.Request, kind: str, params: Params, body: bytes) -> web.StreamResponse:
         method = request.match_info["method"]
         entry = self._exchange.remember(kind, method, params)
-        rule = self._exchange.faults.strike(method, params)
+        rule = self._exchange.faults.strike(method)
         if rule is not None:
             entry["fault"] = rule.kind
             if (early := _instead(request, rule)) is not None:

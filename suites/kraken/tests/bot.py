@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from waiting import DEADLINE_SECONDS, eventually
+import pytest
+
+from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,13 +38,14 @@ class Bot:
     async def wait_ready(self) -> dict[str, Any]:
         url = str(self.client.base_url)
 
-        async def probe() -> tuple[dict[str, Any] | None, object]:
+        async def ready() -> dict[str, Any]:
             status, body = await self.health()
-            return (body if status == httpx.codes.OK else None), f"{status} {body}"
+            assert status == httpx.codes.OK, f"{status} {body}"
+            return body
 
-        seconds = HOPELESS_SECONDS if url in _found_dead else DEADLINE_SECONDS
+        seconds = HOPELESS_SECONDS if url in _found_dead else None
         _found_dead.add(url)
-        body = await eventually(f"200 from {url}/healthz", probe, seconds)
+        body = await eventually_async(ready, f"200 from {url}/healthz", seconds=seconds)
         _found_dead.discard(url)
         return body
 
@@ -64,12 +68,15 @@ class Bot:
         """As a caller does who is told that the exchange was not reached in time: the same order, by its id, again."""
         body = {"id": self.new_id(), "pair": pair, "side": side, "volume": volume, "type": "limit", "price": price}
 
-        async def probe() -> tuple[dict[str, Any] | None, object]:
+        async def placed() -> dict[str, Any]:
             response = await self.client.post("/v1/orders", json=body | more)
-            assert response.status_code in {201, 202, 503}, f"{response.status_code}: {response.text}"
-            return (response.json() if response.status_code == httpx.codes.CREATED else None), response.text
+            seen = f"{response.status_code}: {response.text}"
+            if response.status_code not in {201, 202, 503}:
+                pytest.fail(seen)  # asking again would not change it
+            assert response.status_code == httpx.codes.CREATED, seen
+            return dict(response.json())
 
-        return await eventually(f"order {body['id']} to be placed", probe)
+        return await eventually_async(placed, f"order {body['id']} to be placed")
 
     async def cancel(self, order_id: str) -> dict[str, Any]:
         return dict(await self.send("DELETE", f"orders/{order_id}"))
@@ -80,11 +87,12 @@ class Bot:
     async def until(self, order_id: str, awaited: str, where: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         """The order once it is as asked for."""
 
-        async def probe() -> tuple[dict[str, Any] | None, object]:
+        async def found() -> dict[str, Any]:
             order = await self.look(order_id)
-            return (order if where(order) else None), order
+            assert where(order), order
+            return order
 
-        return await eventually(f"order {order_id}: {awaited}", probe)
+        return await eventually_async(found, f"order {order_id}: {awaited}")
 
     async def settled(self, order_id: str) -> dict[str, Any]:
         return await self.until(order_id, "an end", lambda order: order["status"] in FINAL)
@@ -98,29 +106,41 @@ class Bot:
         """The pair's prices and book come from the stream."""
         await self.send("POST", f"watch/{pair}")
 
-        async def probe() -> tuple[bool | None, object]:
-            ticker, depth = await self.get(f"ticker/{pair}"), await self.get(f"depth/{pair}")
-            return (ticker["source"] == depth["source"] == "stream") or None, (ticker["source"], depth["source"])
+        async def streamed() -> bool:
+            sources = [(await self.get(f"{name}/{pair}"))["source"] for name in ("ticker", "depth")]
+            assert sources == ["stream", "stream"], sources
+            return True
 
-        await eventually(f"ticker and book of {pair} from the stream", probe)
+        await eventually_async(streamed, f"ticker and book of {pair} from the stream")
 
     async def until_status(self, awaited: str, where: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-        async def probe() -> tuple[dict[str, Any] | None, object]:
+        async def found() -> dict[str, Any]:
             status = await self.get("status")
-            return (status if where(status) else None), status
+            assert where(status), status
+            return dict(status)
 
-        return await eventually(f"the service's status: {awaited}", probe)
+        return await eventually_async(found, f"the service's status: {awaited}")
 
-    async def metric(self, name: str, **labels: str) -> float:
-        """The sum of all samples of that name that have these labels."""
-        total = 0.0
+    async def samples(self, name: str) -> list[tuple[dict[str, str], float]]:
+        """All samples of that name at one moment, with their labels."""
+        found = []
         for line in (await self.client.get("/metrics")).text.splitlines():
             sample = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
             if sample and sample[1] == name:
-                found = dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', sample[2] or ""))
-                if labels.items() <= found.items():
-                    total += float(sample[3])
-        return total
+                labels = dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', sample[2] or ""))
+                found.append((labels, float(sample[3])))
+        return found
+
+    async def metric(self, name: str, **labels: str) -> float:
+        """The sum of all samples of that name that have these labels."""
+        return sum(value for found, value in await self.samples(name) if labels.items() <= found.items())
+
+    async def requests(self) -> Counter[str]:
+        """How many requests the service has made to the exchange, by what came of them: `ok`, or a kind of failure."""
+        counted: Counter[str] = Counter()
+        for labels, value in await self.samples("kraken_requests_total"):
+            counted[labels["outcome"]] += int(value)
+        return counted
 
     async def kill(self, at: str = "now") -> str:
         """SIGKILL, now or when an order reaches that point; which process it was."""
@@ -135,11 +155,13 @@ class Bot:
     async def reborn(self, run: str) -> None:
         """Another process than that is ready."""
 
-        async def probe() -> tuple[bool | None, object]:
+        async def another() -> bool:
             status, body = await self.health()
-            return (status == httpx.codes.OK and body["run"] != run) or None, f"{status} {body}"
+            assert status == httpx.codes.OK, f"{status} {body}"
+            assert body["run"] != run, body
+            return True
 
-        await eventually(f"another process than {run}", probe)
+        await eventually_async(another, f"another process than {run}")
 
     @staticmethod
     def new_id() -> str:

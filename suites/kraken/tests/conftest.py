@@ -1,4 +1,4 @@
-"""Fixtures. Every test has a pair of its own at the sandbox, so tests run in any order, sharded and side by side."""
+"""Fixtures. At the sandbox every test that trades has a pair of its own: any order, sharded and side by side."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from account_lock import hold
 from bot import Bot
 from exchange import Exchange
 from sandbox import Market, Sandbox
-from waiting import required
+from variables import required
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -6,30 +6,33 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from waiting import eventually
+
+from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
     from bot import Bot
+    from exchange import Exchange
     from sandbox import Market, Sandbox
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.sandbox]
 
 
 async def book_is(bot: Bot, market: Market, asks: list[list[str]], bids: list[list[str]]) -> None:
-    async def probe() -> tuple[bool | None, object]:
-        shown = await bot.get(f"depth/{market.pair}")
-        return (shown["source"] == "stream" and shown["depth"] == {"asks": asks, "bids": bids}) or None, shown
+    async def shown() -> bool:
+        found = await bot.get(f"depth/{market.pair}")
+        assert (found["source"], found["depth"]) == ("stream", {"asks": asks, "bids": bids}), found
+        return True
 
-    await eventually(f"{asks} asked and {bids} bid", probe)
+    await eventually_async(shown, f"{asks} asked and {bids} bid")
 
 
 async def last_is(bot: Bot, market: Market, price: str) -> dict[str, Any]:
-    async def probe() -> tuple[dict[str, Any] | None, object]:
-        shown = await bot.get(f"ticker/{market.pair}")
-        fits = shown["source"] == "stream" and Decimal(shown["ticker"]["last"]) == Decimal(price)
-        return (shown if fits else None), shown
+    async def shown() -> dict[str, Any]:
+        found = await bot.get(f"ticker/{market.pair}")
+        assert (found["source"], Decimal(found["ticker"]["last"])) == ("stream", Decimal(price)), found
+        return dict(found)
 
-    return await eventually(f"{price} from the stream", probe)
+    return await eventually_async(shown, f"{price} from the stream")
 
 
 async def test_prices_are_those_of_the_moment(bot: Bot, market: Market) -> None:
@@ -60,6 +63,25 @@ async def test_our_own_order_is_in_the_book(bot: Bot, market: Market) -> None:
     await book_is(bot, market, [["100.5", "1"]], [["99.5", "1.25"]])
     await bot.cancel(order["id"])
     await book_is(bot, market, [["100.5", "1"]], [["99.5", "1"]])
+
+
+async def test_trades_are_those_of_the_exchange(bot: Bot, exchange: Exchange, market: Market) -> None:
+    """Everybody's, value by value: a move of others, an order of ours, and somebody who sells."""
+    await market.levels([("100.5", "1")], [("99.5", "1")])
+    await bot.filled((await bot.order(market.pair, "buy", "0.25"))["id"])
+    await market.aggress("sell", "99.5", "0.75")
+    await market.move("101.0")
+    result = (await exchange.public("Trades", pair=market.pair))["result"]
+    theirs = [
+        {"price": price, "volume": volume, "at": at, "side": {"b": "buy", "s": "sell"}[side]}
+        for price, volume, at, side, *_ in result[market.pair]
+    ]
+    assert (await bot.get(f"trades/{market.pair}"))["trades"] == theirs
+    happened = [(Decimal(trade["price"]), Decimal(trade["volume"]), trade["side"]) for trade in theirs[-3:]]
+    ours, sold = (Decimal("100.5"), Decimal("0.25"), "buy"), (Decimal("99.5"), Decimal("0.75"), "sell")
+    assert happened[:2] == [ours, sold]
+    assert happened[2][0] == Decimal(101)
+    assert (await bot.get(f"trades/{market.pair}", count=2))["trades"] == theirs[-2:], "the latest ones"
 
 
 @pytest.mark.exclusive
@@ -97,10 +119,9 @@ async def test_without_a_stream_prices_are_asked_for(bot: Bot, sandbox: Sandbox,
     await bot.filled(order["id"])
     await sandbox.post("streams", kind="refuse")
 
-    async def probe() -> tuple[bool | None, object]:
-        shown = await bot.get(f"ticker/{market.pair}")
-        return (shown["source"] != "stream") or None, shown
+    async def asked_for() -> bool:
+        return bool((await bot.get(f"ticker/{market.pair}"))["source"] != "stream")
 
-    await eventually("prices that are not from the stream", probe)
+    await eventually_async(asked_for, "prices that are not from the stream")
     await market.move("94.0")
     await bot.until(order["id"], "left", lambda o: [e["status"] for e in o["exits"]] == ["closed"])

@@ -108,6 +108,18 @@ async def test_history_is_always_the_same(exchange: Exchange, market: Market) ->
     assert len(first) == 720
 
 
+async def test_trades_are_the_latest_or_the_first_after_a_moment(exchange: Exchange, market: Market) -> None:
+    async def trades(**more: object) -> list[list[Any]]:
+        return list((await exchange.public("Trades", pair=market.pair, **more))["result"][market.pair])
+
+    for price in ("101.0", "102.0", "103.0"):
+        await market.move(price)
+    every = await trades()
+    assert [Decimal(trade[0]) for trade in every] == [100, 101, 102, 103]
+    assert await trades(count=2) == every[2:]
+    assert await trades(count=2, since=every[0][2]) == every[1:3]
+
+
 async def test_unknown_methods_and_pairs(exchange: Exchange) -> None:
     assert (await exchange.public("Nothing"))["error"] == ["EGeneral:Unknown method"]
     assert (await exchange.private("Nothing"))["error"] == ["EGeneral:Unknown method"]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import httpx
 import pytest
-from waiting import eventually
+
+from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
     from bot import Bot
@@ -77,11 +78,10 @@ async def test_killed_while_the_exchange_answers(bot: Bot, sandbox: Sandbox, mar
     order_id = bot.new_id()
     asking = asyncio.create_task(order_while_dying(bot, market.pair, order_id))
 
-    async def taken() -> tuple[bool | None, object]:
-        orders = await market.orders()
-        return bool(orders) or None, orders
+    async def taken() -> bool:
+        return bool(await market.orders())
 
-    await eventually("the order at the exchange", taken)
+    await eventually_async(taken, "the order at the exchange")
     run = await bot.kill()
     await asking
     await bot.reborn(run)
@@ -143,11 +143,12 @@ async def test_an_exit_that_a_kill_interrupts_happens_once(bot: Bot, market: Mar
     await market.move("94.0")
     await bot.reborn(run)
 
-    async def flat() -> tuple[bool | None, object]:
+    async def flat() -> bool:
         position = await bot.get(f"positions/{market.pair}")
-        return (position["volume"] == "0") or None, (position, (await bot.look(order["id"]))["exits"])
+        assert position["volume"] == "0", (position, (await bot.look(order["id"]))["exits"])
+        return True
 
-    await eventually("nothing held", flat)
+    await eventually_async(flat, "nothing held")
     sold = [Decimal(o["vol_exec"]) for o in (await market.orders()).values() if o["descr"]["type"] == "sell"]
     assert sold == [Decimal("0.5")]
 

@@ -15,6 +15,7 @@ from kraken.limits import Limits, Tightening
 from kraken.models import ZERO, Order, OrderRequest, Trade, text
 from kraken.pairs import Pair
 from kraken.positions import Position, fold
+from kraken.requests import add_order_params
 from kraken.risk import Quote, Situation, assess, size, slippage
 from kraken.settings import Mode
 
@@ -70,6 +71,13 @@ def test_an_order_that_is_too_dear() -> None:
     assert assess(order(), PAIR, LIMITS.model_copy(update={"max_order_eur": Decimal(49)}), FREE).keys() == {
         "order_value"
     }
+
+
+@pytest.mark.parametrize(("leverage", "sent"), [(1, None), (2, "2:1"), (3, "3:1")])
+def test_leverage_up_to_the_limit_is_asked_for(leverage: int, sent: str | None) -> None:
+    asked = order(leverage=leverage)
+    assert assess(asked, PAIR, LIMITS.model_copy(update={"max_leverage": 3}), FREE) == {}
+    assert add_order_params(asked).get("leverage") == sent
 
 
 def test_validated_orders_are_no_trades() -> None:
