@@ -18,7 +18,7 @@ SCRIPT: Final = ("-c", "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.a
 CHECKS: Final[dict[str, tuple[str, ...]]] = {
     "alpha-panda": (*SCRIPT, "suites/alpha-panda/mutants.py"),
     "intelligence-service": ("-m", "pytest", "-q", "suites/intelligence-service/mutation_tests"),
-    "kraken": ("suites/kraken/mutations.py",),
+    "kraken": (*SCRIPT, "suites/kraken/mutations.py"),
     "position-manager": (*SCRIPT, "suites/position-manager/mutations.py"),
     "tbot": ("-m", "seatrial.cli", "run", "suites/tbot/mutations.yaml"),
 }

@@ -42,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bugs", nargs="*", choices=[[], *map(str, Bug)], help="all when none is named")
     chosen = [Bug(name) for name in parser.parse_args().bugs] or list(Bug)
-    control = status_of(manifest(None, [name for bug in chosen for name in NOTICED_BY[bug]]), RUN_SECONDS)
+    control = status_of(manifest(None, [name for bug in chosen for name in NOTICED_BY[bug]]), seconds=RUN_SECONDS)
     print(f"without a bug: {control['phase']}: {control['message']}", flush=True)
     if control["phase"] != "Passed":
         sys.exit("nothing can be said about the bugs: their tests do not pass without one")
@@ -53,7 +53,7 @@ def main() -> None:
 
 def noticed(bug: Bug) -> bool:
     """Whether every test that must fail did."""
-    status = status_of(manifest(bug, NOTICED_BY[bug]), RUN_SECONDS)
+    status = status_of(manifest(bug, NOTICED_BY[bug]), seconds=RUN_SECONDS)
     missed = not_failed(NOTICED_BY[bug], status)
     verdict = f"missed by {', '.join(missed)} ({status['phase']}: {status['message']})" if missed else "noticed"
     print(f"{bug}: {verdict}", flush=True)

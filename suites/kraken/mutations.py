@@ -1,4 +1,4 @@
-"""`python suites/kraken/mutations.py [BUG...]`: does the suite go red for each deliberate bug of the service?
+"""`python -m hack.mutations kraken [BUG...]`: does the suite go red for each deliberate bug of the service?
 
 Runs examples/kraken.yaml on this machine with the tests that are to notice a bug: all of them without any, which have
 to pass, and for each KRAKEN_BUG its own, each of which has to fail. Exit status 1 otherwise.
@@ -7,21 +7,17 @@ to pass, and for each KRAKEN_BUG its own, each of which has to fail. Exit status
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from hack.local_run import ROOT, status_of
 from kraken.bugs import Bug
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 EXAMPLE: Final = ROOT / "examples" / "kraken.yaml"
 RUN_SECONDS: Final = 600
 CONTROL: Final = "none"
@@ -58,7 +54,7 @@ def main() -> None:
 
 def as_expected(bug: Bug) -> bool:
     """Whether a run passed without a bug, or failed in every test that is to notice the bug."""
-    status = run(manifest(bug))
+    status = status_of(*manifest(bug), seconds=RUN_SECONDS)
     # An error around a test, such as a service that does not answer, is no finding of the test.
     failures = [failure for failure in status.get("failures", ()) if failure["outcome"] == "failed"]
     failed = sorted({failure["id"].partition("[")[0] for failure in failures})
@@ -75,9 +71,9 @@ def as_expected(bug: Bug) -> bool:
 def manifest(bug: Bug) -> list[dict[str, Any]]:
     """The example with the bug, and only the tests that are to notice it; without one, those for all bugs."""
     documents: list[dict[str, Any]] = [document for document in yaml.safe_load_all(EXAMPLE.read_text()) if document]
-    (document,) = (item for item in documents if item["kind"] == "TestRun")
-    document["metadata"]["name"] = f"kraken-{bug or CONTROL}"
-    spec = document["spec"]
+    (run,) = (item for item in documents if item["kind"] == "TestRun")
+    run["metadata"]["name"] = f"kraken-{bug or CONTROL}"
+    spec = run["spec"]
     tests: Iterable[str] = NOTICED_BY[bug] if bug else (test for named in NOTICED_BY.values() for test in named)
     first = spec["suites"][0]
     spec["suites"] = [first | {"name": "mutation", "pytest": {"paths": [f"/tests/{test}" for test in tests]}}]
@@ -85,20 +81,6 @@ def manifest(bug: Bug) -> list[dict[str, Any]]:
         (service,) = (item for item in spec["applications"] if item["name"] == "kraken")
         service["env"].append({"name": "KRAKEN_BUG", "value": str(bug)})
     return documents
-
-
-def run(documents: list[dict[str, Any]]) -> dict[str, Any]:
-    """The status of a run on this machine."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "run.yaml")
-        file.write_text(yaml.safe_dump_all(documents))
-        command = (sys.executable, "-m", "seatrial.cli", "run", str(file), "-o", "json")
-        # From here, seatrial.toml is found.
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
-    if not done.stdout:
-        sys.exit(f"{documents[-1]['metadata']['name']}: no verdict\n{done.stderr}")
-    status: dict[str, Any] = json.loads(done.stdout)["status"]
-    return status
 
 
 if __name__ == "__main__":

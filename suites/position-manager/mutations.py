@@ -62,7 +62,7 @@ def main() -> None:
 
 def as_expected(bug: Bug | None) -> bool:
     """Whether a run passed without a bug, or failed in every test that is to notice the bug."""
-    status = status_of(manifest(bug), RUN_SECONDS)
+    status = status_of(manifest(bug), seconds=RUN_SECONDS)
     failed = sorted({failure["id"].partition("[")[0] for failure in status.get("failures", ())})
     missed = [test for test in NOTICED_BY[bug] if test not in failed] if bug else []
     right = not missed and status["phase"] == ("Failed" if bug else "Passed")

@@ -27,7 +27,9 @@ REPLIES, OTHERS = 4, 17
 LAST_POINTS = 3
 """Two undisturbed runs differ by a few writes of counts, so that so many of the last points may not exist."""
 ENOUGH = 0.7
-"""Share of the points that must be reached in any case: of a long run most writes depend on the clock."""
+"""Share of the points that must be reached in any case."""
+ENOUGH_OF_LONG = 0.4
+"""Of a long run most writes depend on the clock, and on who else uses the machine."""
 
 
 def _step(kind: Kind, *, kill: bool) -> int:
@@ -54,8 +56,9 @@ async def _at(stage: Stage, kind: Kind, reference: Trial, number: int, *, kill: 
 
 def _least(kind: Kind, points: int) -> int:
     """How many points must be reached; of few points all but one."""
-    least = min(math.ceil(ENOUGH * points), points - 1)
-    return least if kind is kinds.LONG else max(least, points - LAST_POINTS)
+    if kind is kinds.LONG:
+        return math.ceil(ENOUGH_OF_LONG * points)
+    return max(min(math.ceil(ENOUGH * points), points - 1), points - LAST_POINTS)
 
 
 def _what(fault: After) -> str:

@@ -50,7 +50,7 @@ def test_the_suite_finds_the_bug(bug: Bug, tmp_path: Path, monkeypatch: pytest.M
         }
     ]
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    status = status_of(run, SECONDS)
+    status = status_of(run, seconds=SECONDS)
     failed = [failure["id"] for failure in status["failures"] if failure["outcome"] == "failed"]
     assert (status["phase"], status["reason"]) == ("Failed", "TestsFailed"), status["message"]
     assert any(found.startswith(test) for found in failed), failed
