@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 import httpx
 import pytest
 
+from seatrial.local.addresses import hold_free_port
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -23,9 +25,8 @@ COMMAND = [sys.executable, "-m", "intelligence_service"]
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    with hold_free_port() as held:
+        return int(held.getsockname()[1])
 
 
 @pytest.fixture

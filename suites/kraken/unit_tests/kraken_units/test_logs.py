@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from hack.local_run import ROOT, status_of
 from kraken.signing import sign
 
-ROOT = Path(__file__).parents[4]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
 EXAMPLE = ROOT / "examples" / "kraken.yaml"
 RUN_SECONDS = 280
 TESTS = (
@@ -45,17 +46,11 @@ def manifest() -> tuple[list[dict[str, Any]], dict[str, str]]:
     return documents, {name: base64.b64decode(value).decode() for name, value in secret["data"].items()}
 
 
-def test_no_log_of_a_working_service_shows_a_secret(tmp_path: Path) -> None:
+def test_no_log_of_a_working_service_shows_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It trades, is disturbed and goes on; a failure here names what is shown, and shows none of it."""
     documents, secrets = manifest()
-    (tmp_path / "run.yaml").write_text(yaml.safe_dump_all(documents))
-    done = subprocess.run(
-        [sys.executable, "-m", "seatrial.cli", "run", str(tmp_path / "run.yaml"), "-o", "json"],
-        cwd=ROOT, env=os.environ | {"XDG_STATE_HOME": str(tmp_path)},
-        capture_output=True, text=True, check=False, timeout=RUN_SECONDS,
-    )  # fmt: skip
-    assert done.stdout, done.stderr
-    status = json.loads(done.stdout)["status"]
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    status = status_of(*documents, seconds=RUN_SECONDS)
     assert status["phase"] == "Passed", status["message"]
     assert status["summary"]["passed"] >= len(TESTS)
     (log,) = tmp_path.glob("**/application-kraken.log")
