@@ -53,7 +53,7 @@ def plan_application(  # noqa: PLR0917  (called in one place)
         "imagePullPolicy": pull_policy,
         "ports": [{"name": name, "containerPort": number} for name, number in ports.items()],
         "env": merge_variables(others, connection_variables(services), own),
-        "resources": user_resources(application.resources, cpu="50m", memory="256Mi"),
+        "resources": user_resources(application.resources, cpu="25m", memory="256Mi"),
         "securityContext": container_security(),
         "volumeMounts": [mount("tmp", "/tmp")],  # noqa: S108
     }

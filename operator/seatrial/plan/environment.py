@@ -114,7 +114,7 @@ def environment_pod(run: RunId, images: Images, services: Sequence[PlannedServic
                         {"name": "SEATRIAL_ENVIRONMENT", "valueFrom": source},
                         *connection_variables(services, private=True),
                     ],
-                    "resources": resources("100m", "64Mi", "256Mi"),
+                    "resources": resources("50m", "64Mi", "256Mi"),
                     "securityContext": container_security(),
                     "volumeMounts": mounts,
                 }

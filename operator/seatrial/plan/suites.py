@@ -106,7 +106,7 @@ def plan_suite(  # noqa: PLR0917  (called in one place)
         "name": SUITE_CONTAINER,
         "image": suite.image or images.suite,
         "imagePullPolicy": images.pull_policy,
-        "resources": user_resources(suite.resources, cpu="100m", memory="512Mi"),
+        "resources": user_resources(suite.resources, cpu="50m", memory="512Mi"),
         "securityContext": container_security(),
     }
     gate = [
@@ -216,7 +216,7 @@ def _agent_container(
         "imagePullPolicy": images.pull_policy,
         "command": ["python", "-m", module],
         "env": list(env),
-        "resources": resources("20m", "48Mi", "96Mi"),
+        "resources": resources("10m", "48Mi", "96Mi"),
         "securityContext": security,
         "volumeMounts": list(mounts),
     }

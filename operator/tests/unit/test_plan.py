@@ -346,9 +346,9 @@ def test_a_catalogue_with_nothing_in_it() -> None:
 @pytest.mark.parametrize(
     ("wanted", "requests", "limits"),
     [
-        ({}, {"cpu": "50m", "memory": "256Mi"}, {"memory": "256Mi"}),
-        ({"limits": {"memory": "1Gi"}}, {"cpu": "50m", "memory": "1Gi"}, {"memory": "1Gi"}),
-        ({"requests": {"memory": "1Gi"}}, {"cpu": "50m", "memory": "1Gi"}, {"memory": "1Gi"}),
+        ({}, {"cpu": "25m", "memory": "256Mi"}, {"memory": "256Mi"}),
+        ({"limits": {"memory": "1Gi"}}, {"cpu": "25m", "memory": "1Gi"}, {"memory": "1Gi"}),
+        ({"requests": {"memory": "1Gi"}}, {"cpu": "25m", "memory": "1Gi"}, {"memory": "1Gi"}),
         ({"limits": {"cpu": "2"}}, {"cpu": "2", "memory": "256Mi"}, {"cpu": "2", "memory": "256Mi"}),
         (
             {"requests": {"cpu": "1", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},

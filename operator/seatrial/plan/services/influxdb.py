@@ -31,7 +31,7 @@ def plan(run: RunId, image: str, pull_policy: str, services: Services, addresses
         pull_policy=pull_policy,
         user=USER,
         ports={"influxdb": PORT},
-        resources=resources("100m", "192Mi", "512Mi"),
+        resources=resources("50m", "192Mi", "512Mi"),
         volumes=[(memory_volume("data", "192Mi"), "/data"), (memory_volume("tmp", "16Mi"), "/tmp")],  # noqa: S108
         variables={
             "INFLUXDB_HOST": address.host,

@@ -33,7 +33,7 @@ def plan(run: RunId, image: str, pull_policy: str, services: Services, addresses
         pull_policy=pull_policy,
         user=USER,
         ports={"kafka": PORT},
-        resources=resources("200m", "320Mi", "448Mi"),
+        resources=resources("100m", "320Mi", "448Mi"),
         volumes=[(memory_volume("data", "128Mi"), "/data"), (memory_volume("tmp", "16Mi"), "/tmp")],  # noqa: S108
         env=[
             variable("KAFKA_ADVERTISED_HOST", NAME),

@@ -36,7 +36,7 @@ def plan(run: RunId, image: str, pull_policy: str, services: Services, addresses
         pull_policy=pull_policy,
         user=USER,
         ports={"postgres": PORT},
-        resources=resources("100m", "128Mi", "384Mi"),
+        resources=resources("50m", "128Mi", "384Mi"),
         volumes=[(memory_volume("data", "192Mi"), "/data"), (memory_volume("tmp", "16Mi"), "/tmp")],  # noqa: S108
         env=[
             connection_variable("POSTGRES_USER", "DATABASE_USER"),

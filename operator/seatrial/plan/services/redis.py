@@ -32,7 +32,7 @@ def plan(run: RunId, image: str, pull_policy: str, services: Services, addresses
         pull_policy=pull_policy,
         user=USER,
         ports={"redis": PORT},
-        resources=resources("50m", "32Mi", "128Mi"),
+        resources=resources("25m", "32Mi", "128Mi"),
         volumes=[],
         args=[
             "redis-server",

@@ -62,7 +62,7 @@ def plan(run: RunId, image: str, pull_policy: str, services: Services, addresses
         pull_policy=pull_policy,
         user=USER,
         ports=ports,
-        resources=resources("200m", "1280Mi", "1792Mi"),
+        resources=resources("100m", "1280Mi", "1792Mi"),
         volumes=[
             (memory_volume("data", "256Mi"), "/var/lib/redpanda/data"),
             (memory_volume("etc", "1Mi"), "/etc/redpanda"),
