@@ -16,7 +16,7 @@ from hack.local_run import ROOT
 # Python finds packages beside a script that it is given, and from `-c` in the repository, where this one is.
 SCRIPT: Final = ("-c", "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')")
 CHECKS: Final[dict[str, tuple[str, ...]]] = {
-    "alpha-panda": (*SCRIPT, "suites/alpha-panda/mutants.py"),
+    "alpha-panda": (*SCRIPT, "suites/alpha-panda/mutations.py"),
     "intelligence-service": ("-m", "pytest", "-q", "suites/intelligence-service/mutation_tests"),
     "kraken": (*SCRIPT, "suites/kraken/mutations.py"),
     "position-manager": (*SCRIPT, "suites/position-manager/mutations.py"),

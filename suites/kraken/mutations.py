@@ -1,26 +1,22 @@
 """`python -m hack.mutations kraken [BUG...]`: does the suite go red for each deliberate bug of the service?
 
-Runs examples/kraken.yaml on this machine with the tests that are to notice a bug: all of them without any, which have
-to pass, and for each KRAKEN_BUG its own, each of which has to fail. Exit status 1 otherwise.
+Runs examples/kraken.yaml on this machine with the tests that are to notice a bug, with KRAKEN_BUG set.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from hack.local_run import ROOT, status_of
+from hack.local_run import ROOT
+from hack.mutants import check
 from kraken.bugs import Bug
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 EXAMPLE: Final = ROOT / "examples" / "kraken.yaml"
-RUN_SECONDS: Final = 600
-CONTROL: Final = "none"
 
 PRODUCTION, SAFETY, SURVIVAL = (f"test_{name}.py" for name in ("phase7_production_integration", "safety", "survival"))
 NOTICED_BY: Final = {
@@ -41,40 +37,12 @@ NOTICED_BY: Final = {
 """Every one of these tests must fail, in one of its cases at least."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    bugs = [bug for bug in Bug if bug is not Bug.NONE]
-    names = [CONTROL, *map(str, bugs)]
-    parser.add_argument("bugs", nargs="*", choices=[[], *names], metavar="BUG", help=f"of {', '.join(names)}")
-    chosen = parser.parse_args().bugs or names
-    wrong = [name for name in chosen if not as_expected(Bug.NONE if name == CONTROL else Bug(name))]
-    print(f"{len(chosen) - len(wrong)} of {len(chosen)} runs came to what was expected")
-    sys.exit(1 if wrong else 0)
-
-
-def as_expected(bug: Bug) -> bool:
-    """Whether a run passed without a bug, or failed in every test that is to notice the bug."""
-    status = status_of(*manifest(bug), seconds=RUN_SECONDS)
-    # An error around a test, such as a service that does not answer, is no finding of the test.
-    failures = [failure for failure in status.get("failures", ()) if failure["outcome"] == "failed"]
-    failed = sorted({failure["id"].partition("[")[0] for failure in failures})
-    missed = [test for test in NOTICED_BY.get(bug, ()) if test not in failed]
-    right = not missed and status["phase"] == ("Passed" if bug is Bug.NONE else "Failed")
-    print(f"{'ok' if right else 'WRONG':6}{bug or CONTROL:24}{status['phase']:8}{status['message']}")
-    for word, tests in (("failed", failed), ("MISSED", missed)):
-        for test in tests:
-            print(f"{'':6}{word:8}{test}")
-    sys.stdout.flush()
-    return right
-
-
-def manifest(bug: Bug) -> list[dict[str, Any]]:
-    """The example with the bug, and only the tests that are to notice it; without one, those for all bugs."""
+def manifest(bug: Bug | None, tests: Sequence[str]) -> list[dict[str, Any]]:
+    """The example with the bug, and with these tests alone."""
     documents: list[dict[str, Any]] = [document for document in yaml.safe_load_all(EXAMPLE.read_text()) if document]
     (run,) = (item for item in documents if item["kind"] == "TestRun")
-    run["metadata"]["name"] = f"kraken-{bug or CONTROL}"
+    run["metadata"]["name"] = f"kraken-{bug or 'control'}"
     spec = run["spec"]
-    tests: Iterable[str] = NOTICED_BY[bug] if bug else (test for named in NOTICED_BY.values() for test in named)
     first = spec["suites"][0]
     spec["suites"] = [first | {"name": "mutation", "pytest": {"paths": [f"/tests/{test}" for test in tests]}}]
     if bug:
@@ -84,4 +52,4 @@ def manifest(bug: Bug) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    main()
+    check(__doc__, NOTICED_BY, manifest)

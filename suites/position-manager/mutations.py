@@ -1,25 +1,24 @@
 """`python -m hack.mutations position-manager [BUG...]`: does the suite go red for each deliberate bug of the service?
 
-Runs examples/position-manager.yaml on this machine: once as it is, which has to pass, and once for each
-POSITION_MANAGER_BUG with the tests that are to notice it, each of which has to fail. Exit status 1 otherwise.
+Runs examples/position-manager.yaml on this machine with the tests that are to notice a bug, with
+POSITION_MANAGER_BUG set.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from hack.local_run import ROOT, status_of
+from hack.local_run import ROOT
+from hack.mutants import check
 from position_manager.bugs import Bug
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 EXAMPLE: Final = ROOT / "examples" / "position-manager.yaml"
-RUN_SECONDS: Final = 600
 DEADLINE_SECONDS: Final = 5
-"""Of each wait in a run that has to fail."""
-CONTROL: Final = "none"
 
 FLOW, RESILIENCE = "test_kafka_integration.py", "test_resilience.py"
 NOTICED_BY: Final = {
@@ -50,49 +49,24 @@ NOTICED_BY: Final = {
 """Every one of these tests must fail, in one of its cases at least."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = [CONTROL, *map(str, Bug)]
-    parser.add_argument("bugs", nargs="*", choices=[[], *names], metavar="BUG", help=f"of {', '.join(names)}")
-    chosen = parser.parse_args().bugs or names
-    wrong = [name for name in chosen if not as_expected(None if name == CONTROL else Bug(name))]
-    print(f"{len(chosen) - len(wrong)} of {len(chosen)} runs came to what was expected")
-    sys.exit(1 if wrong else 0)
-
-
-def as_expected(bug: Bug | None) -> bool:
-    """Whether a run passed without a bug, or failed in every test that is to notice the bug."""
-    status = status_of(manifest(bug), seconds=RUN_SECONDS)
-    failed = sorted({failure["id"].partition("[")[0] for failure in status.get("failures", ())})
-    missed = [test for test in NOTICED_BY[bug] if test not in failed] if bug else []
-    right = not missed and status["phase"] == ("Failed" if bug else "Passed")
-    print(f"{'ok' if right else 'WRONG':6}{bug or CONTROL:20}{status['phase']:8}{status['message']}")
-    for word, tests in (("failed", failed), ("MISSED", missed)):
-        for test in tests:
-            print(f"{'':6}{word:8}{test}")
-    sys.stdout.flush()
-    return right
-
-
-def manifest(bug: Bug | None) -> dict[str, Any]:
-    """The example; with a bug, only the tests that are to notice it."""
-    document: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())
-    if bug is None:
-        return document
-    spec = document["spec"]
-    document["metadata"]["name"] = f"position-manager-{bug}"
-    spec["applications"][0]["env"].append({"name": "POSITION_MANAGER_BUG", "value": str(bug)})
+def manifest(bug: Bug | None, tests: Sequence[str]) -> list[dict[str, Any]]:
+    """The example with the bug, and with these tests alone."""
+    run: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())
+    spec = run["spec"]
+    run["metadata"]["name"] = f"position-manager-{bug or 'control'}"
+    if bug:
+        spec["applications"][0]["env"].append({"name": "POSITION_MANAGER_BUG", "value": str(bug)})
     spec["suites"] = [
         {
             "name": "mutation",
             "image": spec["suites"][0]["image"],
-            "pytest": {"paths": [f"/tests/{test}" for test in NOTICED_BY[bug]]},
+            "pytest": {"paths": [f"/tests/{test}" for test in tests]},
             "env": [{"name": "SUITE_DEADLINE_SECONDS", "value": str(DEADLINE_SECONDS)}],
             "timeout": "5m",
         }
     ]
-    return document
+    return [run]
 
 
 if __name__ == "__main__":
-    main()
+    check(__doc__, NOTICED_BY, manifest)

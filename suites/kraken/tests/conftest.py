@@ -14,7 +14,8 @@ from account_lock import hold
 from bot import Bot
 from exchange import Exchange
 from sandbox import Market, Sandbox
-from variables import required
+
+from seatrial_kit.missing import required
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,8 +34,8 @@ def client(url: str, **headers: str) -> httpx.AsyncClient:
 
 
 @pytest.fixture
-def database_url() -> str:
-    return required("DATABASE_URL")
+def database_url(request: pytest.FixtureRequest) -> str:
+    return required(request, "DATABASE_URL")
 
 
 @pytest.fixture
@@ -51,11 +52,11 @@ async def turn(alone: bool, database_url: str) -> AsyncIterator[None]:  # noqa: 
 
 
 @pytest_asyncio.fixture
-async def exchange(turn: None) -> AsyncIterator[Exchange]:
+async def exchange(turn: None, request: pytest.FixtureRequest) -> AsyncIterator[Exchange]:
     """The exchange itself, asked with the service's credentials or with wrong ones."""
     del turn
     async with client(EXCHANGE_URL) as http:
-        yield Exchange(http, required("KRAKEN_API_KEY"), required("KRAKEN_API_SECRET"))
+        yield Exchange(http, required(request, "KRAKEN_API_KEY"), required(request, "KRAKEN_API_SECRET"))
 
 
 @pytest_asyncio.fixture
@@ -77,10 +78,15 @@ def without_faults(request: pytest.FixtureRequest) -> None:
 
 
 @pytest_asyncio.fixture
-async def bot(turn: None, without_faults: None, alone: bool) -> AsyncIterator[Bot]:  # noqa: FBT001  (a fixture)
+async def bot(
+    turn: None,
+    without_faults: None,
+    alone: bool,  # noqa: FBT001  (a fixture)
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[Bot]:
     """The service, ready, and as it was configured: what a killed test has left is undone."""
     del turn, without_faults
-    async with client(KRAKEN_URL, Authorization=f"Bearer {required('CONTROL_TOKEN')}") as http:
+    async with client(KRAKEN_URL, Authorization=f"Bearer {required(request, 'CONTROL_TOKEN')}") as http:
         bot = Bot(http)
         await bot.wait_ready()
         await bot.send("DELETE", "breaker")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from trading import far_order
-from variables import required
 
+from seatrial_kit.missing import required
 from seatrial_kit.waiting import eventually_async
 
 if TYPE_CHECKING:
@@ -346,12 +346,12 @@ class TestCallers:
         assert {entry["method"] for entry in cancels} <= {"CancelOrder", "QueryOrders"}
         assert sum(entry["method"] == "CancelOrder" for entry in cancels) == 1
 
-    async def test_no_answer_shows_a_secret(self, bot: Bot, pair: str) -> None:
+    async def test_no_answer_shows_a_secret(self, bot: Bot, pair: str, request: pytest.FixtureRequest) -> None:
         """Whose failure shows none either: names of variables alone."""
         paths = ["/healthz", "/metrics", "/v1/status", "/v1/statistics", "/v1/retries", "/v1/balances", "/v1/orders"]
         texts = [(await bot.client.get(path)).text for path in [*paths, f"/v1/ticker/{pair}", "/v1/orders/none"]]
         texts += [(await bot.client.post("/v1/orders", content=body)).text for body in ("{", "{}", '{"pair": 1}')]
-        shown = [name for name in SECRETS if any(required(name) in text for text in texts)]
+        shown = [name for name in SECRETS if any(required(request, name) in text for text in texts)]
         assert not shown
 
     @pytest.mark.parametrize(
