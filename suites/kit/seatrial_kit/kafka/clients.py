@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.serializer import Deserializer, Serializer
 
 from seatrial_kit.events import decode, encode
@@ -59,13 +59,19 @@ def producer(config: type[KafkaTestConfig]) -> Producer:
 
 
 def consumer(config: type[KafkaTestConfig], topics: Sequence[str], group_id: str) -> Any:
-    """Values are what their JSON says; one that is not JSON is an Undecodable."""
+    """Values are what their JSON says; one that is not JSON is an Undecodable. It is connected to its coordinator.
+
+    Raises KafkaTimeoutError if that does not answer in time.
+    """
     settings = config.get_consumer_config(group_id)
     reader = KafkaConsumer(*topics, **settings, value_deserializer=Json(), bootstrap_timeout_ms=BOOTSTRAP_MS)
     # Who joins the group before it knows its partitions joins twice. kafka-python 3.0 forgets the second join, and
     # never reads anything, when a `poll` is over between the broker's two answers to it.
     for topic in topics:
         reader.partitions_for_topic(topic)
+        # It also forgets the socket of a connection that is being made while it is closed, as that to the coordinator
+        # may be after a short `poll`: a ResourceWarning in whichever test runs when Python finds the socket.
+        reader.committed(TopicPartition(topic, 0), timeout_ms=BOOTSTRAP_MS)
     return reader
 
 

@@ -235,6 +235,15 @@ def test_a_consumer_knows_its_partitions_before_it_joins(
     assert consumer.group_metadata().generation_id == 1
 
 
+def test_a_consumer_has_its_connections_before_it_reads(
+    kafka_consumer: Callable[..., Any], kafka_topic: Callable[..., str]
+) -> None:
+    """One that is closed while it makes a connection leaves the socket open."""
+    consumer = kafka_consumer([kafka_topic("responses")], f"test-{uuid.uuid4()}")
+    broker_and_coordinator = 2
+    assert consumer.metrics()["consumer-metrics"]["connection-count"] == broker_and_coordinator
+
+
 @pytest.mark.asyncio
 async def test_the_same_on_asyncio(
     async_kafka_producer: Any,
