@@ -87,6 +87,7 @@ class TradingBot:
         self.run_id = uuid.uuid4()
         self.recovered = asyncio.Event()
         self._due = asyncio.Event()
+        self._asking = False
 
     async def run(self) -> None:
         """Recover, then go on until cancelled."""
@@ -129,6 +130,11 @@ class TradingBot:
         return await self.executor.cancel_all()
 
     @property
+    def reconciling(self) -> bool:
+        """Whether the exchange is being asked what may have been missed, or is about to be."""
+        return self._due.is_set() or self._asking
+
+    @property
     def limits(self) -> Limits:
         return self.override.limits
 
@@ -161,6 +167,7 @@ class TradingBot:
                 pass
             try:
                 if self._due.is_set() or await self.reconciler.is_needed():
+                    self._asking = True
                     self._due.clear()
                     await self.reconciler.run()
             except Exception as error:  # noqa: BLE001  (the exchange or the database; neither ends the service)
@@ -168,6 +175,8 @@ class TradingBot:
                 log.warning("reconciliation failed, tried again", extra={"error": f"{type(error).__name__}: {error}"})
                 await asyncio.sleep(self.settings.backoff_base_seconds)
                 self._due.set()
+            finally:
+                self._asking = False
 
     def _request_reconciliation(self) -> None:
         self._due.set()

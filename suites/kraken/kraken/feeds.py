@@ -96,7 +96,6 @@ class ExecutionFeed:
     ) -> None:
         self._api = api
         self._on_report = on_report
-        self._on_connect = on_connect
         self.stream = Stream(
             "executions",
             settings.streams[1],
@@ -104,6 +103,7 @@ class ExecutionFeed:
             metrics,
             subscribe=self._subscriptions,
             receive=self._receive,
+            opened=on_connect,
         )
 
     async def _subscriptions(self) -> list[Message]:
@@ -117,5 +117,3 @@ class ExecutionFeed:
         for data in message["data"]:
             if (report := Report.from_stream(data)) is not None:
                 await self._on_report(report)
-        if message["type"] == "snapshot":
-            self._on_connect()

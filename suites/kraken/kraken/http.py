@@ -114,6 +114,7 @@ async def status(request: web.Request) -> web.Response:
             "call_counter": {"value": api.limiter.counter, "maximum": api.limiter.maximum},
             "limits": bot.limits.model_dump(mode="json", include=set(type(bot.limits).model_fields)),
             "streams": streams,
+            "reconciling": bot.reconciling,
             "exits_failing": bot.exits.failing,
             "watched": sorted(bot.market.watched),
         }

@@ -25,7 +25,10 @@ log = logging.getLogger(__name__)
 
 
 class Stream:
-    """`subscribe` is called after each connection and gives what to send; `receive` gets every message with data."""
+    """`subscribe` is called after each connection and gives what to send; `receive` gets every message with data.
+
+    `opened` is called when the first subscription of a connection is confirmed: before that, reports may be missed.
+    """
 
     def __init__(
         self,
@@ -36,6 +39,7 @@ class Stream:
         *,
         subscribe: Callable[[], Awaitable[list[Message]]],
         receive: Callable[[Message], Awaitable[None]],
+        opened: Callable[[], None] = lambda: None,
         lost: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
@@ -44,6 +48,7 @@ class Stream:
         self._metrics = metrics
         self._subscribe = subscribe
         self._receive = receive
+        self._opened = opened
         self._lost = lost
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self.connections = 0
@@ -88,5 +93,7 @@ class Stream:
                     self._metrics.errors.labels(self.name).inc()
                 elif "data" in message:
                     await self._receive(message)
-                if message.get("success") or message.get("channel") == "executions":
+                confirmed = message.get("success") or message.get("channel") == "executions"
+                if confirmed and not self.subscribed.is_set():
+                    self._opened()
                     self.subscribed.set()

@@ -95,6 +95,8 @@ async def bot(
         for path in ("halt", "limits"):
             await bot.send("DELETE", path)
         await bot.until_status("executions are streamed", lambda s: s["streams"]["executions"]["connected"])
+        if alone:  # what the service asks by itself counts, too
+            await bot.until_status("nothing is left to ask", lambda s: not s["reconciling"])
         yield bot
 
 

@@ -77,6 +77,23 @@ async def test_trades_that_the_stream_did_not_tell_are_found(bot: Bot, sandbox: 
 
 
 @pytest.mark.exclusive
+async def test_what_a_broken_stream_may_have_missed_is_asked(bot: Bot, sandbox: Sandbox) -> None:
+    """From the moment that there is a new one, the status says that it is being asked, until it is known."""
+    stream = (await bot.get("status"))["streams"]["executions"]
+    last = await sandbox.last_request()
+    await sandbox.post("streams", kind="drop")
+    await bot.until_status(
+        "the new stream's connection to be reconciled",
+        lambda s: (
+            s["streams"]["executions"]["connections"] > stream["connections"]
+            and s["streams"]["executions"]["connected"]
+            and not s["reconciling"]
+        ),
+    )
+    assert "OpenOrders" in {entry["method"] for entry in await sandbox.requests(after=last)}
+
+
+@pytest.mark.exclusive
 async def test_orders_of_others_are_seen_and_left_alone(bot: Bot, exchange: Exchange, market: Market) -> None:
     """The same account, another program: counted, not cancelled by a halt, not booked."""
     before = (await bot.send("POST", f"reconciliations?pair={market.pair}"))["foreign_orders"]
