@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ports import free_port
+from ports import own_port
 from proxy import Proxy
 
 from seatrial_kit.waiting import deadline_seconds
@@ -63,7 +63,7 @@ class OwnBroker:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._java, self._kafka = _java(), _kafka()
-        self._port, self._controller = free_port(), free_port()
+        self._port, self._controller = own_port(), own_port()
         self.proxy = Proxy("127.0.0.1", self._port)
         self.servers = self.proxy.address
         self._log = folder / "broker.log"

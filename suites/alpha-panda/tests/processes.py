@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from ports import free_port
+from ports import own_port
 from services import ServiceClient
 
 from seatrial_kit.waiting import deadline_seconds, eventually_async
@@ -26,7 +26,7 @@ class ServiceProcess:
     """`python -m alpha_panda` with an environment of its own."""
 
     def __init__(self, service: str, folder: Path, **settings: str) -> None:
-        port = free_port()
+        port = own_port()
         self.service = service
         self.url = f"http://127.0.0.1:{port}"
         self._log = folder / f"{service}-{port}.log"
