@@ -137,7 +137,7 @@ class Requests:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnavailableError(f"{what}: {error!r}") from error
         finally:
-            response.close()
+            hang_up(response)
 
     async def _send(
         self,
@@ -176,6 +176,18 @@ async def connect() -> tuple[Requests, Requests]:
     except config.ConfigException:
         await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     return Requests(configuration, CONNECTIONS), Requests(configuration, 0)
+
+
+def hang_up(response: aiohttp.ClientResponse) -> None:
+    """End an answer, read to its end or not.
+
+    To close it would leave a connection with TLS open until the server has agreed, for 30 s at most, also after the
+    session has been closed.
+    """
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()
 
 
 def retry_after(header: str | None) -> float:

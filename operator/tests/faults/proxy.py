@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Self
 import aiohttp
 from aiohttp import web
 
+from seatrial.kube.requests import hang_up
+
 from .call import CUT, Call, Record, parse_call
 from .fault import Answer, Fault
 
@@ -162,8 +164,11 @@ class Proxy:
                 chunks = _lines(upstream.content) if is_watch else upstream.content.iter_any()
                 for fault in self.faults:
                     chunks = fault.events(call, chunks) if is_watch else fault.log(call, chunks)
-                async for chunk in chunks:
-                    await response.write(chunk)
+                try:
+                    async for chunk in chunks:
+                        await response.write(chunk)
+                finally:
+                    hang_up(upstream)
                 await response.write_eof()
                 return response
         except (aiohttp.ClientError, ConnectionError):
