@@ -7,20 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from seatrial.local.addresses import hold_free_port
+from seatrial_kit.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SECONDS = 30
-T = TypeVar("T")
 COMMAND = [sys.executable, "-m", "intelligence_service"]
 
 
@@ -47,15 +46,8 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def worker_of(process: subprocess.Popen[str]) -> int:
-    return int(eventually(lambda: Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())[0])
-
-
-def eventually(probe: Callable[[], T]) -> T:
-    deadline = time.monotonic() + SECONDS
-    while not (found := probe()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)  # between two looks
-    return found
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return int(eventually(lambda: children.read_text().split() or None, "a worker", seconds=SECONDS)[0])
 
 
 def alive(process: int) -> bool:
@@ -105,13 +97,10 @@ def test_without_kafka_it_is_not_ready_and_stops_at_once(start: Callable[..., su
     port = free_port()
     process = start(KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1", HTTP_PORT=port)
 
-    def answer() -> httpx.Response | None:
-        try:
-            return httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False)
-        except httpx.HTTPError:
-            return None
-
-    response = eventually(answer)
+    url = f"http://127.0.0.1:{port}/healthz"
+    response = eventually(
+        lambda: httpx.get(url, trust_env=False), "an answer", seconds=SECONDS, transient=(httpx.TransportError,)
+    )
     assert (response.status_code, response.json()["kafka"]) == (503, "connecting")
     assert httpx.post(f"http://127.0.0.1:{port}/admin/kill", json={"at": "now"}, trust_env=False).status_code == 404
     assert "intelligence_sessions_total 0.0" in httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
@@ -126,8 +115,10 @@ def test_a_worker_that_is_killed_is_followed_by_another(start: Callable[..., sub
     process = start(KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1", HTTP_PORT=free_port())
     first = worker_of(process)
     os.kill(first, signal.SIGKILL)
-    second = eventually(lambda: (worker := worker_of(process)) != first and worker)
-    assert alive(int(second))
+    second = eventually(
+        lambda: worker if (worker := worker_of(process)) != first else None, "another worker", seconds=SECONDS
+    )
+    assert alive(second)
 
 
 def test_the_next_worker_knows_where_the_one_before_was_killed(start: Callable[..., subprocess.Popen[str]]) -> None:
@@ -135,20 +126,18 @@ def test_the_next_worker_knows_where_the_one_before_was_killed(start: Callable[.
     process = start(KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1", HTTP_PORT=port, INTELLIGENCE_FAULTS="true")
     url = f"http://127.0.0.1:{port}"
 
-    def health() -> dict[str, object]:
-        try:
+    def health(after: object) -> dict[str, object]:
+        def look() -> dict[str, object] | None:
             found: dict[str, object] = httpx.get(f"{url}/healthz", trust_env=False).json()
-        except httpx.TransportError:
-            return {}
-        return found
+            return found if found["worker"] != after else None
 
-    first = eventually(health)
+        return eventually(look, "another worker's answer", seconds=SECONDS, transient=(httpx.TransportError,))
+
+    first = health(after=None)
     assert first["last_kill"] == ""
     with pytest.raises(httpx.TransportError):
         httpx.post(f"{url}/admin/kill", json={"at": "now"}, trust_env=False)
-    second = eventually(lambda: (found := health()) and found["worker"] != first["worker"] and found)
-    assert isinstance(second, dict)
-    assert second["last_kill"] == f"{first['worker']} now"
+    assert health(after=first["worker"])["last_kill"] == f"{first['worker']} now"
     process.kill()
 
 
@@ -156,4 +145,4 @@ def test_a_worker_does_not_outlive_its_supervisor(start: Callable[..., subproces
     process = start(KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1", HTTP_PORT=free_port(), CONNECT_DEADLINE_SECONDS=3600)
     worker = worker_of(process)
     process.kill()
-    eventually(lambda: not alive(worker))
+    eventually(lambda: not alive(worker), "the end of the worker", seconds=SECONDS)
