@@ -44,7 +44,10 @@ async def test_one_broker_fails_alone(
             stack.callback(process.kill)
             process.start()
         found = await stack.enter_async_context(clients(processes))
-        for name in STAGES[1:]:  # what the strategy service reads is shared
+        strategy, *others = processes
+        await strategy.wait_ready()  # what it reads is shared
+        for process in others:
+            name = process.service
             await eventually_async(partial(_only_paper, found[name]), f"paper alone to be ready in {name}")
         desk = Desk(wire, redis, ["paper"])
         stack.push_async_callback(desk.remove, database)
