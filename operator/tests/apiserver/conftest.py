@@ -126,13 +126,18 @@ class Api:
 
 
 @pytest.fixture(scope="session")
-def api_client() -> Iterator[client.ApiClient]:
+def kubeconfig() -> Path:
     path = Path(os.environ.get("KUBECONFIG") or ROOT / ".cluster/kubeconfig")
     if not path.is_file():
         pytest.fail(
             f"these tests need a real API server, and {path} does not exist: run `make cluster`, or set KUBECONFIG"
         )
-    with config.new_client_from_config(config_file=str(path)) as found:  # type: ignore[no-untyped-call]
+    return path
+
+
+@pytest.fixture(scope="session")
+def api_client(kubeconfig: Path) -> Iterator[client.ApiClient]:
+    with config.new_client_from_config(config_file=str(kubeconfig)) as found:  # type: ignore[no-untyped-call]
         yield found
 
 

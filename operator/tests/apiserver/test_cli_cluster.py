@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,11 +14,13 @@ from seatrial.cli.cluster import RunCluster, connect
 from seatrial.cli.exits import CliError, Exit
 from seatrial.cli.options import Where
 from seatrial.cli.watching import Patience, wait_for_end
-from tests.apiserver.conftest import ROOT, Api, Object
 from tests.spec_cases import run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from tests.apiserver.conftest import Api, Object
 
 pytestmark = pytest.mark.apiserver
 
@@ -56,10 +56,10 @@ class Shown:
 
 
 @pytest.fixture
-def where(api: Api, monkeypatch: pytest.MonkeyPatch) -> Where:
+def where(api: Api, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> Where:
     """The options of a command that is about the tests' own kinds."""
     monkeypatch.setattr(module, "ours", lambda kind, _: api.path(f"{kind.lower()}s"))
-    return Where(api.namespace, kubeconfig=Path(os.environ.get("KUBECONFIG") or ROOT / ".cluster/kubeconfig"))
+    return Where(api.namespace, kubeconfig=kubeconfig)
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -12,10 +11,11 @@ import pytest
 from kubernetes.aio import client, config
 
 from seatrial.kube.requests import Requests
-from tests.apiserver.conftest import NAMESPACES, ROOT
+from tests.apiserver.conftest import NAMESPACES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.apiserver
 
@@ -54,9 +54,9 @@ class Pipe:
 
 
 @asynccontextmanager
-async def piped() -> AsyncIterator[tuple[Requests, Pipe]]:
+async def piped(kubeconfig: Path) -> AsyncIterator[tuple[Requests, Pipe]]:
     access = client.Configuration()
-    path = os.environ.get("KUBECONFIG") or str(ROOT / ".cluster/kubeconfig")
+    path = str(kubeconfig)
     await config.load_kube_config(config_file=path, client_configuration=access)  # type: ignore[no-untyped-call]
     server = urlsplit(access.host)
     pipe = Pipe(str(server.hostname), server.port or 443)
@@ -70,9 +70,9 @@ async def piped() -> AsyncIterator[tuple[Requests, Pipe]]:
             await requests.close()
 
 
-async def test_whoever_stops_to_follow_hangs_up_at_once() -> None:
+async def test_whoever_stops_to_follow_hangs_up_at_once(kubeconfig: Path) -> None:
     """The loop of a command may end right after: it does not stay for a server that is slow to agree."""
-    async with asyncio.timeout(SECONDS), piped() as (requests, pipe):
+    async with asyncio.timeout(SECONDS), piped(kubeconfig) as (requests, pipe):
         lines = requests.read_lines(NAMESPACES, [("watch", "1")], "watch of namespaces")
         assert b'"ADDED"' in await anext(lines)
         pipe.silent.set()
